@@ -1,0 +1,35 @@
+import type { Db } from '../storage/db.ts';
+import type { Config } from './config.ts';
+import type { Log } from './log.ts';
+import type { Metrics } from './metrics.ts';
+import type { SafeFetch } from './safe-fetch.ts';
+import type { Secrets } from './secrets.ts';
+
+/** What every function may need from outside: settings, storage, time, chance, the network. Handed in, never found. */
+export type App = {
+  readonly config: Config;
+  readonly db: Db;
+  readonly now: () => Date;
+  readonly random: (bytes: number) => Uint8Array;
+  readonly fetch: SafeFetch;
+  readonly log: Log;
+  readonly secrets: Secrets;
+  readonly metrics: Metrics;
+};
+
+/** Where a call came from. Used for rate limits, audit and the owner's notices; never for a decision about identity. */
+export type Network = { readonly address: string; readonly userAgent: string };
+
+/** The context of one request: the app, seen from one environment. */
+export type Ctx = App & {
+  readonly environmentId: string;
+  /** E: the environment's URL without trailing slash, from configuration. */
+  readonly issuer: string;
+  readonly requestId: string;
+  readonly network: Network;
+};
+
+/** The same context on another connection, for work inside a transaction. */
+export function withDb<T extends { readonly db: Db }>(ctx: T, db: Db): T {
+  return { ...ctx, db };
+}
