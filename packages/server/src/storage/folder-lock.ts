@@ -1,0 +1,174 @@
+import { execFileSync } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { readFileSync, readlinkSync } from 'node:fs';
+import { link, mkdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+
+/** The embedded engine takes no lock of its own, and two processes on one folder lose each other's rows without an error. */
+
+/** Another process has the data folder open. The message is one sentence for the operator. */
+export class DataFolderInUse extends Error {
+  override name = 'DataFolderInUse';
+}
+
+/** `machine` names what a process id means something in; `startedAt` tells a recycled process id from its predecessor. */
+type Holder = { pid: number; startedAt: string; machine: string; nonce: string };
+
+const HEARTBEAT = 2000;
+
+/**
+ * Takes the lock file of a folder, or takes it over from a process that is dead.
+ *
+ * @throws {DataFolderInUse} a living process has it
+ */
+export async function lockFolder(folder: string): Promise<{ release(): Promise<void> }> {
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  const path = join(folder, 'gatewarden.lock');
+  const own: Holder = {
+    pid: process.pid,
+    startedAt: startOf(process.pid) ?? '',
+    machine: machine(),
+    nonce: randomUUID(),
+  };
+  const draft = join(folder, `gatewarden.lock.${own.nonce}`);
+  await writeFile(draft, JSON.stringify(own), { mode: 0o600 });
+  try {
+    await take(path, draft, folder);
+  } finally {
+    await rm(draft, { force: true });
+  }
+  // Seen by processes that cannot look up our process id: another container or machine on the same folder.
+  const beat = setInterval(() => {
+    const now = new Date(performance.timeOrigin + performance.now());
+    utimes(path, now, now).catch(() => undefined);
+  }, HEARTBEAT).unref();
+  return {
+    release: async () => {
+      clearInterval(beat);
+      const text = await readFile(path, 'utf8').catch(() => '');
+      if (text.includes(own.nonce)) await rm(path, { force: true });
+    },
+  };
+}
+
+/** A link is made whole or not at all, so no one ever reads half a lock. */
+async function take(path: string, draft: string, folder: string): Promise<void> {
+  for (let attempt = 0; attempt < 10; attempt++) {
+    try {
+      await link(draft, path);
+      if (attempt > 0) await confirm(path, draft, folder);
+      return;
+    } catch (error) {
+      if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
+    }
+    const text = await readFile(path, 'utf8').catch(() => undefined);
+    if (text === undefined) continue; // released meanwhile
+    const holder = parse(text);
+    if (holder && (await lives(holder, path))) throw inUse(folder, holder);
+    await setAside(path, text);
+  }
+  throw inUse(folder, undefined);
+}
+
+/** Renaming is what decides between several that found the same dead holder. */
+async function setAside(path: string, expected: string): Promise<void> {
+  const aside = `${path}.${randomUUID()}`;
+  try {
+    await rename(path, aside);
+  } catch {
+    return; // another was faster
+  }
+  try {
+    // The lock of someone who took over just before us: give it back; should the place be taken already, its owner notices.
+    if ((await readFile(aside, 'utf8')) !== expected)
+      await link(aside, path).catch(() => undefined);
+  } finally {
+    await rm(aside, { force: true });
+  }
+}
+
+/** After a takeover: a rival's rename may have hit our lock; wait until such rivals are through, then look. */
+async function confirm(path: string, draft: string, folder: string): Promise<void> {
+  await pause(100);
+  const text = await readFile(path, 'utf8').catch(() => '');
+  if (text !== (await readFile(draft, 'utf8'))) throw inUse(folder, parse(text));
+}
+
+async function lives(holder: Holder, path: string): Promise<boolean> {
+  if (holder.machine === machine()) return startOf(holder.pid) === holder.startedAt;
+  const before = await modified(path);
+  for (let waited = 0; waited < 3 * HEARTBEAT; waited += 250) {
+    await pause(250);
+    if ((await modified(path)) !== before) return true;
+  }
+  return false;
+}
+
+async function modified(path: string): Promise<number> {
+  return stat(path).then(
+    (status) => status.mtimeMs,
+    () => 0,
+  );
+}
+
+/** When a living process started, in a form that is only compared; undefined when there is none. */
+function startOf(pid: number): string | undefined {
+  try {
+    process.kill(pid, 0);
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'EPERM')) return undefined;
+  }
+  try {
+    if (process.platform === 'linux') {
+      // The name of the program, in brackets, may hold spaces and brackets; field 22 is the start in ticks since boot.
+      const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
+        .replace(/^.*\) /s, '')
+        .split(' ');
+      return fields[0] === 'Z' ? undefined : fields[19];
+    }
+    if (process.platform === 'win32') return 'unknown';
+    return execFileSync('ps', ['-o', 'lstart=', '-p', String(pid)], {
+      encoding: 'utf8',
+      env: { LC_ALL: 'C' },
+    }).trim();
+  } catch {
+    return 'unknown';
+  }
+}
+
+function machine(): string {
+  if (process.platform !== 'linux') return process.platform;
+  try {
+    return `${readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()} ${readlinkSync('/proc/self/ns/pid')}`;
+  } catch {
+    return process.platform;
+  }
+}
+
+function parse(text: string): Holder | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    if (typeof value !== 'object' || value === null) return undefined;
+    const { pid, startedAt, machine, nonce } = value as Record<string, unknown>; // each field is checked in the next line
+    if (
+      typeof pid !== 'number' ||
+      typeof startedAt !== 'string' ||
+      typeof machine !== 'string' ||
+      typeof nonce !== 'string'
+    )
+      return undefined;
+    return { pid, startedAt, machine, nonce };
+  } catch {
+    return undefined;
+  }
+}
+
+function inUse(folder: string, holder: Holder | undefined): DataFolderInUse {
+  const who = holder
+    ? `process ${holder.pid}${holder.machine === machine() ? '' : ' of another machine or container'}`
+    : 'another process';
+  return new DataFolderInUse(
+    `The data folder ${folder} is in use by ${who}; stop it, or choose another folder.`,
+  );
+}

@@ -1,0 +1,195 @@
+import { createHash } from 'node:crypto';
+import pg from 'pg';
+import { checkSql, type Database, DatabaseUnavailable, type Db, isScript, type Sql } from './db.ts';
+import { failureOf, isRepeatable, isStalePlan } from './failures.ts';
+import { openListener } from './postgres-listen.ts';
+import { runTransaction } from './transaction.ts';
+import { encode, parserOf } from './values.ts';
+
+export type PostgresOptions = {
+  /** postgres:// URL, as libpq reads it. */
+  url: string;
+  /** Connections of this process, the one for LISTEN not counted. @default 10 */
+  maxConnections?: number;
+  /** Longest a statement may run, in milliseconds. @default 30000 */
+  statementTimeout?: number;
+  /** Longest a statement may wait for a lock, in milliseconds. @default 10000 */
+  lockTimeout?: number;
+  /** Longest to wait for a connection, new or free, in milliseconds. @default 5000 */
+  connectTimeout?: number;
+  /** Hears of lost connections. */
+  log?: (message: string, fields: Record<string, unknown>) => void;
+};
+
+const ATTEMPTS = 3;
+const NAMES = 500;
+/** Also for the names that prepared statements get, bounded: servers keep each for as long as the connection lives. */
+type Names = { of(text: string): string | undefined; forget(text: string): void };
+
+/**
+ * Opens a pool of connections to PostgreSQL.
+ *
+ * @throws {DatabaseUnavailable} the server does not answer
+ */
+export async function openPostgres(options: PostgresOptions): Promise<Database> {
+  const {
+    connectTimeout = 5000,
+    statementTimeout = 30_000,
+    lockTimeout = 10_000,
+    log = () => undefined,
+  } = options;
+  checkUrl(options.url);
+  const connection = {
+    connectionString: options.url,
+    application_name: 'gatewarden',
+    connectionTimeoutMillis: connectTimeout,
+    keepAlive: true,
+    keepAliveInitialDelayMillis: 10_000,
+    types: { getTypeParser: parserOf },
+  };
+  const settings = `set statement_timeout = ${statementTimeout}; set lock_timeout = ${lockTimeout};
+    set idle_in_transaction_session_timeout = ${statementTimeout};
+    set timezone = 'UTC'; set datestyle = 'ISO, MDY'; set bytea_output = 'hex'`;
+  const pool = new pg.Pool({
+    ...connection,
+    max: options.maxConnections ?? 10,
+    idleTimeoutMillis: 30_000,
+    // The server's own time-out comes first; this one is for a network that swallows answers.
+    query_timeout: statementTimeout + 5000,
+    onConnect: async (client) => {
+      await client.query(settings);
+    },
+  });
+  // Without a listener a connection that dies while idle, or between two statements, would end the process.
+  pool.on('error', (error) => log('database connection lost', { reason: error.message }));
+  pool.on('connect', (client) => client.on('error', () => undefined));
+  const listener = openListener(connection, log);
+  const names = preparedNames();
+
+  const db: Db = {
+    engine: 'postgres',
+    rows: <T>(query: Sql) =>
+      repeat(() => withClient(pool, (client) => run<T>(client, query, names))),
+    transaction: <T>(work: (db: Db) => Promise<T>) =>
+      repeat(() => withClient(pool, (client) => transact(client, work, names))),
+  };
+  const database: Database = {
+    ...db,
+    listen: listener.listen,
+    ping: async () => {
+      await withClient(pool, (client) => client.query('select 1'));
+    },
+    close: async () => {
+      await listener.close();
+      if (!pool.ending) await pool.end();
+    },
+  };
+  try {
+    await database.ping();
+  } catch (error) {
+    await database.close();
+    throw error;
+  }
+  return database;
+}
+
+function checkUrl(url: string): void {
+  // The driver's own error would show the URL, password and all.
+  if (!/^postgres(ql)?:\/\//.test(url) || !URL.canParse(url))
+    throw new Error('the database URL is not a postgres:// URL');
+}
+
+async function withClient<T>(
+  pool: pg.Pool,
+  work: (client: pg.PoolClient) => Promise<T>,
+): Promise<T> {
+  let client: pg.PoolClient;
+  try {
+    client = await pool.connect();
+  } catch (error) {
+    throw failureOf(error);
+  }
+  let broken = false;
+  try {
+    return await work(client);
+  } catch (error) {
+    const failure = failureOf(error);
+    // Nobody knows what such a connection is still doing; the pool makes a new one.
+    broken = failure instanceof DatabaseUnavailable;
+    throw failure;
+  } finally {
+    client.release(broken);
+  }
+}
+
+async function run<T>(client: pg.PoolClient, query: Sql, names: Names): Promise<T[]> {
+  checkSql(query);
+  const { text } = query;
+  if (isScript(query)) {
+    // A migration may take its time; it sets its own limits.
+    await client.query({ text, query_timeout: 3_600_000 } as pg.QueryConfig); // the type leaves out an option that the driver reads
+    return [];
+  }
+  const name = names.of(text);
+  try {
+    const result = await client.query({
+      text,
+      values: query.values.map(encode),
+      ...(name && { name }),
+    });
+    return result.rows as T[]; // the caller names the columns in the statement itself
+  } catch (error) {
+    if (isStalePlan(error)) names.forget(text);
+    throw failureOf(error);
+  }
+}
+
+function transact<T>(
+  client: pg.PoolClient,
+  work: (db: Db) => Promise<T>,
+  names: Names,
+): Promise<T> {
+  return runTransaction(
+    'postgres',
+    {
+      run: (query) => run(client, query, names),
+      begin: async () => {
+        await client.query('begin');
+      },
+      commit: async () => (await client.query('commit')).command,
+      rollback: async () => {
+        await client.query('rollback');
+      },
+    },
+    work,
+  );
+}
+
+/** Sends again what the server undid: no lost work, since nothing of it was committed. */
+async function repeat<T>(work: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await work();
+    } catch (error) {
+      if (attempt >= ATTEMPTS || !(isRepeatable(error) || isStalePlan(error))) throw error;
+    }
+  }
+}
+
+function preparedNames(): Names {
+  const names = new Map<string, string>();
+  let generation = 0;
+  return {
+    of: (text) => {
+      const known = names.get(text);
+      if (known || names.size >= NAMES) return known;
+      const name = `g${generation}_${createHash('sha256').update(text).digest('base64url').slice(0, 20)}`;
+      names.set(text, name);
+      return name;
+    },
+    forget: (text) => {
+      generation++;
+      names.delete(text);
+    },
+  };
+}

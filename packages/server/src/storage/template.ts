@@ -1,0 +1,104 @@
+import { spawn } from 'node:child_process';
+import { createHash, randomUUID } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { access, constants, mkdir, readFile, rename, rm } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { homedir, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { DataFolderInUse, lockFolder } from './folder-lock.ts';
+import { type Options, readMigrations } from './migrate.ts';
+
+/**
+ * A migrated, empty database as an archive. Making a database cluster takes several hundred megabytes that a process never
+ * gives back, so a server loads this instead and a child process makes it when it is not there yet.
+ */
+
+const PACKAGE = fileURLToPath(new URL('../../', import.meta.url));
+
+/** Path of the template for these migrations: the one shipped with the package, else from the cache, else newly made. */
+export async function ensureTemplate(options: Options = {}): Promise<string> {
+  const name = await templateName(options);
+  const shipped = join(PACKAGE, 'template', name);
+  if (existsSync(shipped)) return shipped;
+  const folder = await cacheFolder();
+  const path = join(folder, name);
+  while (!existsSync(path)) {
+    try {
+      const lock = await lockFolder(join(folder, `${name}.making`));
+      try {
+        if (!existsSync(path)) await make(path, options);
+      } finally {
+        await lock.release();
+      }
+    } catch (error) {
+      if (!(error instanceof DataFolderInUse)) throw error;
+      await pause(50);
+    }
+  }
+  return path;
+}
+
+/** Anything that decides on the content is in the name, so a template is never wrong, only unused. */
+export async function templateName(options: Options = {}): Promise<string> {
+  const hash = createHash('sha256');
+  for (const migration of await readMigrations(options))
+    hash.update(`${migration.name} ${migration.hash}\n`);
+  return `pglite-${await pgliteVersion()}-${hash.digest('hex').slice(0, 16)}.tar`;
+}
+
+/** Makes the template in a process of its own. Half-made ones are never seen under the final name. */
+export async function make(path: string, options: Options = {}): Promise<void> {
+  const draft = `${path}.${randomUUID()}`;
+  const entry = fileURLToPath(
+    new URL(`./make-template${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url),
+  );
+  const child = spawn(
+    process.execPath,
+    [entry, draft, ...(options.folder === undefined ? [] : [options.folder])],
+    {
+      stdio: ['ignore', 'ignore', 'pipe'],
+    },
+  );
+  let complaint = '';
+  child.stderr.on('data', (chunk) => {
+    complaint = `${complaint}${chunk}`.slice(-4000);
+  });
+  const code = await new Promise((resolve, reject) =>
+    child.once('error', reject).once('close', resolve),
+  );
+  if (code !== 0) {
+    await rm(draft, { force: true });
+    throw new Error(`the template of the embedded database could not be made: ${complaint.trim()}`);
+  }
+  await rename(draft, path);
+}
+
+async function pgliteVersion(): Promise<string> {
+  const entry = createRequire(import.meta.url).resolve('@electric-sql/pglite');
+  const manifest: unknown = JSON.parse(await readFile(join(entry, '../../package.json'), 'utf8'));
+  const version: unknown = Reflect.get(Object(manifest), 'version');
+  if (typeof version !== 'string') throw new Error('the version of PGlite is not known');
+  return version;
+}
+
+/** Beside the dependencies when that is writable, else where the operating system keeps caches, else the temporary folder. */
+async function cacheFolder(): Promise<string> {
+  const engine = createRequire(import.meta.url).resolve('@electric-sql/pglite');
+  const modules = engine.slice(0, engine.lastIndexOf('node_modules') + 'node_modules'.length);
+  const home =
+    process.platform === 'darwin' ? join(homedir(), 'Library/Caches') : join(homedir(), '.cache');
+  for (const folder of [join(modules, '.cache/gatewarden'), join(home, 'gatewarden')]) {
+    try {
+      await mkdir(folder, { recursive: true });
+      await access(folder, constants.W_OK);
+      return folder;
+    } catch {
+      // The next one.
+    }
+  }
+  const folder = join(tmpdir(), `gatewarden-${process.getuid?.() ?? 'cache'}`);
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  return folder;
+}
