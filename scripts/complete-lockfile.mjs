@@ -75,12 +75,15 @@ export function completeLock(lock) {
       const version = range.replace(/^npm:.*@(?=[^@]+$)/, '').replace(/^[\^~=v]+/, '');
       if (!/^\d+\.\d+\.\d+/.test(version))
         throw new Error(`${name}: cannot tell a version from "${range}"`);
-      const dev = entry.dev === true;
+      const { os, cpu, libc } = platform;
+      // The members in the order npm writes them, so that its next write changes nothing.
       packages[`node_modules/${name}`] = {
         version,
-        ...(dev && { dev }),
+        ...(cpu && { cpu }),
+        ...(entry.dev === true && { dev: true }),
+        ...(libc && { libc }),
         optional: true,
-        ...platform,
+        ...(os && { os }),
       };
       added.push(name);
     }
