@@ -92,6 +92,12 @@ export function checkSql(query: Sql): void {
   if (!made.has(query)) throw new TypeError('a query is made with the sql tag');
 }
 
+/** @throws {TypeError} a name that would need quotes, which the engines fold differently */
+export function checkChannel(channel: string): string {
+  if (!/^[a-z_][a-z0-9_]{0,62}$/.test(channel)) throw new TypeError('not a name for a channel');
+  return channel;
+}
+
 export function jsonText(value: object): string | undefined {
   return jsonTexts.get(value);
 }

@@ -1,7 +1,6 @@
 import { execFileSync } from 'node:child_process';
-import { randomUUID } from 'node:crypto';
 import { readFileSync, readlinkSync } from 'node:fs';
-import { link, mkdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { link, mkdir, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 
@@ -29,7 +28,7 @@ export async function lockFolder(folder: string): Promise<{ release(): Promise<v
     pid: process.pid,
     startedAt: startOf(process.pid) ?? '',
     machine: machine(),
-    nonce: randomUUID(),
+    nonce: unique(),
   };
   const draft = join(folder, `gatewarden.lock.${own.nonce}`);
   await writeFile(draft, JSON.stringify(own), { mode: 0o600 });
@@ -40,8 +39,7 @@ export async function lockFolder(folder: string): Promise<{ release(): Promise<v
   }
   // Seen by processes that cannot look up our process id: another container or machine on the same folder.
   const beat = setInterval(() => {
-    const now = new Date(performance.timeOrigin + performance.now());
-    utimes(path, now, now).catch(() => undefined);
+    touch(path).catch(() => undefined);
   }, HEARTBEAT).unref();
   return {
     release: async () => {
@@ -50,6 +48,17 @@ export async function lockFolder(folder: string): Promise<{ release(): Promise<v
       if (text.includes(own.nonce)) await rm(path, { force: true });
     },
   };
+}
+
+/** Changes the time of modification and nothing else. */
+async function touch(path: string): Promise<void> {
+  const file = await open(path, 'r+');
+  await file.write('{', 0).finally(() => file.close());
+}
+
+/** Unlike any other of this machine; not a secret. */
+function unique(): string {
+  return `${process.pid}-${process.hrtime.bigint().toString(36)}`;
 }
 
 /** A link is made whole or not at all, so no one ever reads half a lock. */
@@ -73,7 +82,7 @@ async function take(path: string, draft: string, folder: string): Promise<void> 
 
 /** Renaming is what decides between several that found the same dead holder. */
 async function setAside(path: string, expected: string): Promise<void> {
-  const aside = `${path}.${randomUUID()}`;
+  const aside = `${path}.${unique()}`;
   try {
     await rename(path, aside);
   } catch {

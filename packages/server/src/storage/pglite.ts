@@ -1,14 +1,23 @@
 import { existsSync, openAsBlob } from 'node:fs';
 import { join } from 'node:path';
 import { PGlite } from '@electric-sql/pglite';
-import { checkSql, type Database, DatabaseUnavailable, type Db, isScript, type Sql } from './db.ts';
+import {
+  checkChannel,
+  checkSql,
+  type Database,
+  DatabaseUnavailable,
+  type Db,
+  isScript,
+  type Sql,
+} from './db.ts';
 import { failureOf } from './failures.ts';
 import { lockFolder } from './folder-lock.ts';
 import { schemaState } from './migrate.ts';
+import { wireOf } from './pglite-wire.ts';
 import { unpack } from './tar.ts';
 import { ensureTemplate } from './template.ts';
-import { runTransaction } from './transaction.ts';
-import { encode, parsedTypes, parserOf } from './values.ts';
+import { type Connection, repeat, runTransaction } from './transaction.ts';
+import { encode } from './values.ts';
 
 export type PgliteOptions = {
   /** Folder that keeps the data; without one they live in memory. */
@@ -53,11 +62,7 @@ export async function openPglite(options: PgliteOptions = {}): Promise<Database>
 }
 
 function open(where: { dataDir: string } | { loadDataDir: Blob }): Promise<PGlite> {
-  return PGlite.create({
-    ...where,
-    parsers: Object.fromEntries(parsedTypes.map((oid) => [oid, parserOf(oid)])),
-    serializers: { 17: String },
-  });
+  return PGlite.create(where);
 }
 
 /** The embedded engine behind our own interface; `release` runs once it is closed. */
@@ -66,66 +71,61 @@ export function databaseOf(
   release: () => Promise<void> = async () => undefined,
 ): Database {
   const queue = exclusiveQueue();
+  const wire = wireOf(pglite);
   let closing: Promise<void> | undefined;
 
   async function run<T>(query: Sql): Promise<T[]> {
     checkSql(query);
     try {
-      if (isScript(query)) {
-        await pglite.exec(query.text);
-        return [];
+      if (!isScript(query)) {
+        // The caller names the columns in the statement itself.
+        return (await wire.rows(query.text, query.values.map(encode))) as T[];
       }
-      const result = await pglite.query<T>(query.text, query.values.map(encode));
-      return result.rows;
+      await pglite.exec(query.text);
+      return [];
     } catch (error) {
       throw failureOf(error);
     }
   }
 
+  const connection: Connection = {
+    run,
+    begin: () => wire.control('begin'),
+    commit: () => wire.control('commit'),
+    rollback: () => wire.control('rollback'),
+  };
   const db: Db = {
     engine: 'pglite',
-    rows: <T>(query: Sql) => queue(() => run<T>(query)),
-    transaction: (work) =>
-      queue(() =>
-        runTransaction(
-          'pglite',
-          {
-            run,
-            begin: async () => {
-              await pglite.exec('begin');
-            },
-            commit: async () => tagOf(await pglite.exec('commit')),
-            rollback: async () => {
-              await pglite.exec('rollback');
-            },
-          },
-          work,
-        ),
-      ),
+    rows: <T>(query: Sql) => queue(() => repeat(() => run<T>(query))),
+    transaction: (work) => queue(() => repeat(() => runTransaction('pglite', connection, work))),
   };
   return {
     ...db,
     listen: (channel, onMessage) =>
       queue(async () => {
-        const stop = await pglite.listen(`"${channel.replaceAll('"', '""')}"`, (payload) => {
-          queueMicrotask(() => onMessage(payload));
+        const stop = await pglite.listen(checkChannel(channel), (payload) => {
+          try {
+            onMessage(payload);
+          } catch {
+            // A listener that fails must not end the process, nor keep the others from hearing.
+          }
         });
         return () => queue(() => stop());
       }),
     ping: async () => {
-      await queue(() => pglite.query('select 1'));
+      await queue(() => wire.control('select 1'));
     },
     close: () => {
-      closing ??= queue.close(() => pglite.close()).finally(release);
+      closing ??= queue.close(async () => {
+        try {
+          await pglite.close();
+        } finally {
+          await release();
+        }
+      });
       return closing;
     },
   };
-}
-
-/** The result of the last statement; the type of the driver leaves out its command tag. */
-function tagOf(results: object[]): string {
-  const tag: unknown = Reflect.get(results.at(-1) ?? {}, 'command');
-  return typeof tag === 'string' ? tag : '';
 }
 
 type Queue = {

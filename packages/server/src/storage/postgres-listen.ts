@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import pg from 'pg';
-import type { Database } from './db.ts';
+import { checkChannel, type Database } from './db.ts';
 import { failureOf } from './failures.ts';
 
 type Log = (message: string, fields: Record<string, unknown>) => void;
@@ -29,8 +29,7 @@ export function openListener(config: pg.ClientConfig, log: Log): Listener {
     client.on('error', () => undefined);
     try {
       await client.connect();
-      for (const channel of channels.keys())
-        await client.query(`listen ${client.escapeIdentifier(channel)}`);
+      for (const channel of channels.keys()) await client.query(`listen ${channel}`);
     } catch (error) {
       await client.end().catch(() => undefined);
       throw failureOf(error);
@@ -72,13 +71,14 @@ export function openListener(config: pg.ClientConfig, log: Log): Listener {
 
   return {
     listen: async (channel, onMessage) => {
+      checkChannel(channel);
       const listeners = channels.get(channel) ?? new Set();
       const first = listeners.size === 0;
       channels.set(channel, listeners.add(onMessage));
       try {
         current ??= open();
         const client = await current;
-        if (first) await client.query(`listen ${client.escapeIdentifier(channel)}`);
+        if (first) await client.query(`listen ${channel}`);
       } catch (error) {
         listeners.delete(onMessage);
         throw failureOf(error);
@@ -88,9 +88,7 @@ export function openListener(config: pg.ClientConfig, log: Log): Listener {
         if (listeners.size > 0 || channels.get(channel) !== listeners) return;
         channels.delete(channel);
         // With the connection gone there is nothing to take back.
-        await current
-          ?.then((client) => client.query(`unlisten ${client.escapeIdentifier(channel)}`))
-          .catch(() => undefined);
+        await current?.then((client) => client.query(`unlisten ${channel}`)).catch(() => undefined);
       };
     },
     close: async () => {

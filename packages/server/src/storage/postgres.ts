@@ -1,9 +1,9 @@
-import { createHash } from 'node:crypto';
 import pg from 'pg';
 import { checkSql, type Database, DatabaseUnavailable, type Db, isScript, type Sql } from './db.ts';
-import { failureOf, isRepeatable, isStalePlan } from './failures.ts';
+import { failureOf, isStalePlan } from './failures.ts';
 import { openListener } from './postgres-listen.ts';
-import { runTransaction } from './transaction.ts';
+import { type PreparedNames, preparedNames } from './prepared-names.ts';
+import { repeat, runTransaction } from './transaction.ts';
 import { encode, parserOf } from './values.ts';
 
 export type PostgresOptions = {
@@ -20,11 +20,6 @@ export type PostgresOptions = {
   /** Hears of lost connections. */
   log?: (message: string, fields: Record<string, unknown>) => void;
 };
-
-const ATTEMPTS = 3;
-const NAMES = 500;
-/** Also for the names that prepared statements get, bounded: servers keep each for as long as the connection lives. */
-type Names = { of(text: string): string | undefined; forget(text: string): void };
 
 /**
  * Opens a pool of connections to PostgreSQL.
@@ -122,7 +117,7 @@ async function withClient<T>(
   }
 }
 
-async function run<T>(client: pg.PoolClient, query: Sql, names: Names): Promise<T[]> {
+async function run<T>(client: pg.PoolClient, query: Sql, names: PreparedNames): Promise<T[]> {
   checkSql(query);
   const { text } = query;
   if (isScript(query)) {
@@ -147,49 +142,16 @@ async function run<T>(client: pg.PoolClient, query: Sql, names: Names): Promise<
 function transact<T>(
   client: pg.PoolClient,
   work: (db: Db) => Promise<T>,
-  names: Names,
+  names: PreparedNames,
 ): Promise<T> {
   return runTransaction(
     'postgres',
     {
       run: (query) => run(client, query, names),
-      begin: async () => {
-        await client.query('begin');
-      },
+      begin: () => client.query('begin'),
       commit: async () => (await client.query('commit')).command,
-      rollback: async () => {
-        await client.query('rollback');
-      },
+      rollback: () => client.query('rollback'),
     },
     work,
   );
-}
-
-/** Sends again what the server undid: no lost work, since nothing of it was committed. */
-async function repeat<T>(work: () => Promise<T>): Promise<T> {
-  for (let attempt = 1; ; attempt++) {
-    try {
-      return await work();
-    } catch (error) {
-      if (attempt >= ATTEMPTS || !(isRepeatable(error) || isStalePlan(error))) throw error;
-    }
-  }
-}
-
-function preparedNames(): Names {
-  const names = new Map<string, string>();
-  let generation = 0;
-  return {
-    of: (text) => {
-      const known = names.get(text);
-      if (known || names.size >= NAMES) return known;
-      const name = `g${generation}_${createHash('sha256').update(text).digest('base64url').slice(0, 20)}`;
-      names.set(text, name);
-      return name;
-    },
-    forget: (text) => {
-      generation++;
-      names.delete(text);
-    },
-  };
 }

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { createHash, randomUUID } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { access, constants, mkdir, readFile, rename, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
@@ -50,7 +50,7 @@ export async function templateName(options: Options = {}): Promise<string> {
 
 /** Makes the template in a process of its own. Half-made ones are never seen under the final name. */
 export async function make(path: string, options: Options = {}): Promise<void> {
-  const draft = `${path}.${randomUUID()}`;
+  const draft = `${path}.${process.pid}`;
   const entry = fileURLToPath(
     new URL(`./make-template${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url),
   );

@@ -1,11 +1,14 @@
 import type { Db, Sql } from './db.ts';
+import { isRepeatable, isStalePlan } from './failures.ts';
+
+const ATTEMPTS = 3;
 
 /** One connection, ours alone while the transaction lasts. `commit` returns the command tag of the answer. */
 export type Connection = {
   run<T>(query: Sql): Promise<T[]>;
-  begin(): Promise<void>;
+  begin(): Promise<unknown>;
   commit(): Promise<string>;
-  rollback(): Promise<void>;
+  rollback(): Promise<unknown>;
 };
 
 /** Runs `work` between BEGIN and COMMIT. Its statements go one after the other even when it does not wait for them. */
@@ -52,5 +55,16 @@ export async function runTransaction<T>(
     // Harmless when the transaction is over; when the connection is gone the server has rolled back.
     await connection.rollback().catch(() => undefined);
     throw error;
+  }
+}
+
+/** Sends again what the server has undone, all of it: a deadlock, a serialization failure, a plan older than the schema. */
+export async function repeat<T>(work: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await work();
+    } catch (error) {
+      if (attempt >= ATTEMPTS || !(isRepeatable(error) || isStalePlan(error))) throw error;
+    }
   }
 }

@@ -104,11 +104,6 @@ export function parserOf(oid: number): Parse {
   return parsers[oid] ?? ((text) => text);
 }
 
-/** All types that have a parser of ours. */
-export const parsedTypes: readonly number[] = [...Object.keys(parsers), ...Object.keys(ARRAYS)].map(
-  Number,
-);
-
 function parseBytes(text: string): Uint8Array {
   return new Uint8Array(Buffer.from(text.slice(2), 'hex'));
 }
