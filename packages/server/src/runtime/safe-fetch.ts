@@ -1,0 +1,263 @@
+import { lookup } from 'node:dns/promises';
+import { isIP } from 'node:net';
+import { networkInterfaces } from 'node:os';
+import { Agent, buildConnector, fetch, type Response } from 'undici';
+import { addressKey, isLoopback, isPublicAddress } from './safe-fetch-address.ts';
+import { fetchUrlProblem, isLoopbackUrl } from './safe-fetch-url.ts';
+
+/** Limits of one fetch of somebody else's URL. Each has a caller's reason, so none has a default. */
+export type FetchLimits = {
+  /** Connect and read together, in milliseconds. */
+  readonly timeoutMs: number;
+  /** Of the body as decoded, in bytes. */
+  readonly maxBytes: number;
+  /** Accepted media types, compared without parameters; `+json` accepts any structured suffix. */
+  readonly accept: readonly string[];
+};
+
+export type FetchOutcome =
+  | {
+      readonly kind: 'fetched';
+      readonly status: number;
+      readonly contentType: string;
+      readonly cacheControl: string;
+      readonly body: Uint8Array;
+    }
+  /** The reason goes to the timeline, and to people only in development (AS-79). */
+  | { readonly kind: 'failed'; readonly reason: FetchFailure; readonly detail: string };
+
+export type FetchFailure =
+  | 'bad-url'
+  | 'name'
+  | 'blocked-address'
+  | 'connection'
+  | 'tls'
+  | 'timeout'
+  | 'too-large'
+  | 'redirect'
+  | 'status'
+  | 'content-type';
+
+/** GET of a URL that a stranger gave us (AS-72, AS-73): checked address, no redirects, no cookies, bounded. Never throws. */
+export type SafeFetch = (url: string, limits: FetchLimits) => Promise<FetchOutcome>;
+
+/** All addresses of a name. */
+export type Resolve = (hostname: string) => Promise<readonly string[]>;
+
+export type SafeFetchOptions = {
+  /** http and https on localhost, 127.0.0.1 and [::1], any port. Development only, never production. */
+  readonly allowLoopback: boolean;
+  /** Our own hosts as in URLs (`auth.example.com`, `localhost:8080`): never fetched, we would be talking to ourselves. */
+  readonly ownHosts: () => readonly string[];
+  /** @default the system's resolver */
+  readonly resolve?: Resolve | undefined;
+  /** Addresses of this machine. @default those of its network interfaces */
+  readonly ownAddresses?: (() => readonly string[]) | undefined;
+};
+
+const USER_AGENT = 'Gatewarden/0.1 (OAuth client metadata)';
+const MAX_HEADERS = 16_384;
+const MOST_ADDRESSES_TRIED = 3;
+
+/** A refusal of ours on the way to the socket, carried through undici as the cause of its error. */
+class Refused extends Error {
+  readonly reason: FetchFailure;
+  constructor(reason: FetchFailure, detail: string) {
+    super(detail);
+    this.reason = reason;
+  }
+}
+
+/**
+ * The only way out to addresses that strangers name. The name is resolved once, every address of the answer is checked, and
+ * the connection goes to a checked address, so a resolver that changes its mind has no second chance. Proxies of the
+ * environment are not used: a proxy would choose the address.
+ */
+export function createSafeFetch(options: SafeFetchOptions): SafeFetch {
+  return async (url, limits) => {
+    const problem = fetchUrlProblem(url, options);
+    if (problem !== undefined) return failed('bad-url', problem);
+    const target = new URL(url);
+    if (options.ownHosts().includes(target.host))
+      return failed('blocked-address', 'it is our own host');
+    const agent = new Agent({
+      connect: checkedConnector(options, isLoopbackUrl(target), limits.timeoutMs),
+      connections: 1,
+      pipelining: 0,
+      maxHeaderSize: MAX_HEADERS,
+      headersTimeout: limits.timeoutMs,
+      bodyTimeout: limits.timeoutMs,
+    });
+    const signal = AbortSignal.timeout(limits.timeoutMs);
+    try {
+      const response = await fetch(url, {
+        dispatcher: agent,
+        redirect: 'manual',
+        credentials: 'omit',
+        referrerPolicy: 'no-referrer',
+        signal,
+        headers: {
+          accept: limits.accept.filter((type) => !type.startsWith('+')).join(', '),
+          'accept-encoding': 'identity',
+          'user-agent': USER_AGENT,
+        },
+      });
+      return await readResponse(response, limits);
+    } catch (error) {
+      return signal.aborted
+        ? failed('timeout', `no answer within ${limits.timeoutMs} ms`)
+        : failureFrom(error);
+    } finally {
+      agent.destroy().catch(() => undefined);
+    }
+  };
+}
+
+async function readResponse(response: Response, limits: FetchLimits): Promise<FetchOutcome> {
+  const { status } = response;
+  if (status >= 300 && status < 400)
+    return failed('redirect', `it answers with a redirect (${status})`);
+  if (status !== 200) return failed('status', `it answers with status ${status}`);
+  const contentType =
+    (response.headers.get('content-type') ?? '').split(';', 1)[0]?.trim().toLowerCase() ?? '';
+  if (!isAccepted(contentType, limits.accept))
+    return failed('content-type', `its media type is ${printable(contentType) || 'missing'}`);
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  // What counts is the size after decoding: a small answer may unpack to anything.
+  for await (const chunk of response.body ?? []) {
+    if (!(chunk instanceof Uint8Array)) return failed('connection', 'the answer cannot be read');
+    size += chunk.length;
+    if (size > limits.maxBytes)
+      return failed('too-large', `it is larger than ${limits.maxBytes} bytes`);
+    chunks.push(chunk);
+  }
+  const body = new Uint8Array(Buffer.concat(chunks));
+  return {
+    kind: 'fetched',
+    status,
+    contentType,
+    cacheControl: response.headers.get('cache-control') ?? '',
+    body,
+  };
+}
+
+function isAccepted(type: string, accept: readonly string[]): boolean {
+  return accept.some((accepted) =>
+    accepted.startsWith('+')
+      ? /^[a-z]+\/[\w.-]+\+/.test(type) && type.endsWith(accepted)
+      : type === accepted,
+  );
+}
+
+type Connector = buildConnector.connector;
+
+/** Resolves, checks and dials. `base` gets an address and never a name, so it has nothing left to look up. */
+function checkedConnector(
+  options: SafeFetchOptions,
+  loopback: boolean,
+  timeoutMs: number,
+): Connector {
+  const base = buildConnector({
+    timeout: timeoutMs,
+    maxCachedSessions: 0,
+    rejectUnauthorized: true,
+  });
+  return (target, callback) => {
+    const host = target.hostname.replace(/^\[|\]$/g, '');
+    checkedAddresses(host, options, loopback).then(
+      (addresses) =>
+        dial(base, { ...target, servername: isIP(host) ? '' : host }, addresses, callback),
+      (error: unknown) =>
+        callback(error instanceof Error ? error : new Error('not resolved'), null),
+    );
+  };
+}
+
+/** The addresses of a name, if every one of them may be dialled. One bad address condemns the name: the next answer may hold only that. */
+async function checkedAddresses(
+  host: string,
+  options: SafeFetchOptions,
+  loopback: boolean,
+): Promise<readonly string[]> {
+  const addresses = isIP(host) ? [host] : await resolved(host, options.resolve ?? systemResolve);
+  const own = new Set((options.ownAddresses ?? interfaceAddresses)().map(addressKey));
+  for (const address of addresses) {
+    const fine = loopback
+      ? options.allowLoopback && isLoopback(address)
+      : isPublicAddress(address) && !own.has(addressKey(address));
+    if (!fine)
+      throw new Refused(
+        'blocked-address',
+        `${host} leads to ${printable(address)}, which is not a public address`,
+      );
+  }
+  return addresses;
+}
+
+async function resolved(host: string, resolve: Resolve): Promise<readonly string[]> {
+  let addresses: readonly string[];
+  try {
+    addresses = await resolve(host);
+  } catch {
+    addresses = [];
+  }
+  if (addresses.length === 0) throw new Refused('name', `${host} has no address`);
+  return addresses;
+}
+
+function dial(
+  base: Connector,
+  target: buildConnector.Options,
+  addresses: readonly string[],
+  callback: buildConnector.Callback,
+): void {
+  const attempt = (index: number): void => {
+    const address = addresses[index];
+    if (address === undefined) {
+      callback(new Refused('connection', 'no address'), null);
+      return;
+    }
+    base({ ...target, hostname: address }, (error, socket) => {
+      if (error === null) callback(null, socket);
+      else if (index + 1 < Math.min(addresses.length, MOST_ADDRESSES_TRIED)) attempt(index + 1);
+      else callback(error, null);
+    });
+  };
+  attempt(0);
+}
+
+async function systemResolve(hostname: string): Promise<readonly string[]> {
+  const answers = await lookup(hostname, { all: true, verbatim: true });
+  return answers.map((answer) => answer.address);
+}
+
+function interfaceAddresses(): readonly string[] {
+  return Object.values(networkInterfaces()).flatMap((list) =>
+    (list ?? []).map((entry) => entry.address.replace(/%.*$/, '')),
+  );
+}
+
+function failureFrom(error: unknown): FetchOutcome {
+  for (
+    let cause: unknown = error, depth = 0;
+    cause instanceof Error && depth < 5;
+    cause = cause.cause, depth += 1
+  ) {
+    if (cause instanceof Refused) return failed(cause.reason, cause.message);
+    const code = 'code' in cause && typeof cause.code === 'string' ? cause.code : '';
+    if (/TIMEOUT|ETIMEDOUT/.test(code)) return failed('timeout', 'no answer in time');
+    if (/^(ERR_TLS|ERR_SSL|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO|EPROTO)/.test(code))
+      return failed('tls', `TLS failed (${code})`);
+    if (code !== '') return failed('connection', `the connection failed (${code})`);
+  }
+  return failed('connection', 'the connection failed');
+}
+
+function failed(reason: FetchFailure, detail: string): FetchOutcome {
+  return { kind: 'failed', reason, detail };
+}
+
+function printable(text: string): string {
+  return text.replace(/[^\x20-\x7e]/g, '?').slice(0, 100);
+}
