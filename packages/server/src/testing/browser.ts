@@ -1,0 +1,42 @@
+import { existsSync } from 'node:fs';
+import type { TestContext } from 'node:test';
+import { type Browser, chromium } from 'playwright-core';
+
+const usualPlaces = ['/usr/bin/chromium', '/usr/bin/chromium-browser'];
+
+const flags = [
+  '--headless',
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+];
+
+/** Path of an installed Chromium: `CHROMIUM_PATH`, else where Linux packages put it; undefined when there is none. */
+export function findChromium(): string | undefined {
+  const given = process.env['CHROMIUM_PATH'];
+  return [...(given === undefined ? [] : [given]), ...usualPlaces].find((path) => existsSync(path));
+}
+
+/**
+ * A real Chromium, closed when the test ends. Downloads nothing.
+ *
+ * @throws {Error} no Chromium is installed; the message says what to install
+ */
+export async function launchBrowser(t: TestContext): Promise<Browser> {
+  const browser = await startBrowser();
+  t.after(() => browser.close());
+  return browser;
+}
+
+/** The same without a test around it; the caller closes it. */
+export async function startBrowser(): Promise<Browser> {
+  const executablePath = findChromium();
+  if (executablePath === undefined) {
+    throw new Error('browser tests need Chromium: apt-get install chromium, or set CHROMIUM_PATH');
+  }
+  return chromium.launch({ executablePath, args: flags });
+}
