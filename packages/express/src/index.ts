@@ -1,0 +1,1 @@
+export { authOf, gatewarden, type Middleware } from './gatewarden.ts';

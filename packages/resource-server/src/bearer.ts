@@ -1,0 +1,34 @@
+import type { GuardRequest } from './request.ts';
+
+export type TakenToken =
+  | { readonly kind: 'token'; readonly token: string }
+  | { readonly kind: 'none' }
+  /** Sent in a way that leaves open which token is meant (RFC 6750 §3.1). */
+  | { readonly kind: 'malformed' };
+
+/**
+ * Takes the token from the Authorization header and from nowhere else (RS-8 to RS-10, RFC 6750 §2.1). A
+ * token in the query is never used: it would end up in logs and histories.
+ */
+export function takeToken(request: GuardRequest): TakenToken & { readonly inQuery: boolean } {
+  const inQuery = hasQueryToken(request.target);
+  const values = request.header('authorization');
+  const [value] = values;
+  if (value === undefined) return { kind: 'none', inQuery };
+  if (values.length > 1 || inQuery) return { kind: 'malformed', inQuery };
+  const [, scheme, rest] = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+)(.*)$/s.exec(value) ?? [];
+  if (scheme === undefined || rest === undefined) return { kind: 'malformed', inQuery };
+  if (scheme.toLowerCase() !== 'bearer') return { kind: 'none', inQuery };
+  const [, token] = /^ +([A-Za-z0-9._~+/-]+=*)$/.exec(rest) ?? [];
+  return token === undefined ? { kind: 'malformed', inQuery } : { kind: 'token', token, inQuery };
+}
+
+function hasQueryToken(target: string): boolean {
+  const start = target.indexOf('?');
+  return start >= 0 && hasFormToken(target.slice(start + 1));
+}
+
+/** Whether form-encoded text has a member `access_token` (RFC 6750 §2.2, §2.3). */
+export function hasFormToken(form: string): boolean {
+  return new URLSearchParams(form).has('access_token');
+}

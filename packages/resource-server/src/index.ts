@@ -1,0 +1,21 @@
+export type { SigningAlgorithm } from './algorithms.ts';
+export type { McpAuth, TokenDetails } from './auth.ts';
+export { ConfigurationError, type ConfigurationErrorCode, type RefusalReason } from './errors.ts';
+export { type Admitted, guardNodeRequest, type NodeRequest } from './node.ts';
+export {
+  type DefaultPolicy,
+  defineMcpServer,
+  type McpServerOptions,
+  type MethodCall,
+  type MethodRule,
+  type ScopeDescription,
+  type ScopeRule,
+  type ToolCall,
+  type ToolRule,
+  type TrustedIssuer,
+} from './options.ts';
+export { type McpGuard, protectMcp } from './protect-mcp.ts';
+export type { BodyRead, Decision, GuardRequest, Respond } from './request.ts';
+export type { Fetch, GuardEvent, Log } from './runtime/defaults.ts';
+export { readToolScopeMap } from './tool-scope-map.ts';
+export { guardFetch, type McpHandler } from './web.ts';

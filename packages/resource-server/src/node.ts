@@ -1,0 +1,106 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { McpAuth } from './auth.ts';
+import type { McpGuard } from './protect-mcp.ts';
+import type { BodyRead, GuardRequest, Headers, Respond } from './request.ts';
+
+/** A Node request as frameworks extend it: Express and its kind add `originalUrl` and `body`. */
+export type NodeRequest = IncomingMessage & { originalUrl?: string; body?: unknown };
+
+/** What a handler may work with. `auth` is absent for public paths, `body` for everything but POST. */
+export type Admitted = { readonly auth: McpAuth | undefined; readonly body: unknown };
+
+/**
+ * Puts a guard in front of a Node request. Answers it and returns `undefined`, or returns what the handler
+ * needs. On the request it leaves `auth`, `body` (the value that was checked) and `rawBody` (its bytes),
+ * where the MCP SDK's transport looks, so that no second parser can see something else.
+ */
+export async function guardNodeRequest(
+  guard: McpGuard,
+  request: NodeRequest,
+  response: ServerResponse,
+): Promise<Admitted | undefined> {
+  const decision = await guard.decide(describe(request));
+  if (decision.kind === 'respond') {
+    send(response, decision);
+    return undefined;
+  }
+  if (decision.kind === 'public') return { auth: undefined, body: undefined };
+  addHeaders(response, decision.headers);
+  const { auth, body, bytes } = decision;
+  Object.assign(request, { auth });
+  if (request.method === 'POST') Object.assign(request, { body, _body: true }); // `_body`: older body parsers then keep off
+  if (bytes)
+    Object.assign(request, {
+      rawBody: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength),
+    });
+  return { auth, body };
+}
+
+/** Describes a Node request for the guard. The path is the one on the wire, whatever a router made of it. */
+export function describe(request: NodeRequest): GuardRequest {
+  return {
+    method: request.method ?? '',
+    target: request.originalUrl ?? request.url ?? '',
+    header: (name) => headerValues(request, name),
+    body: (limit) => readBody(request, limit),
+    localAddress: request.socket.localAddress,
+  };
+}
+
+/** Node joins or drops repeated fields; only the raw list shows that there were two. */
+function headerValues(request: IncomingMessage, name: string): string[] {
+  const values: string[] = [];
+  for (let at = 0; at + 1 < request.rawHeaders.length; at += 2) {
+    const value = request.rawHeaders[at + 1];
+    if (request.rawHeaders[at]?.toLowerCase() === name && value !== undefined) values.push(value);
+  }
+  if (name !== 'host' || values.length > 0) return values;
+  const authority = request.headers[':authority']; // HTTP/2
+  return typeof authority === 'string' ? [authority] : [];
+}
+
+async function readBody(request: NodeRequest, limit: number): Promise<BodyRead> {
+  if (request.readableDidRead) return parsedBefore(request.body, limit);
+  if (Number(request.headers['content-length'] ?? 0) > limit) return { kind: 'too_large' };
+  const chunks: Buffer[] = [];
+  let size = 0;
+  return new Promise((resolve) => {
+    const finish = (read: BodyRead): void => {
+      request.off('data', take);
+      resolve(read);
+    };
+    const take = (chunk: Buffer): void => {
+      size += chunk.length;
+      chunks.push(chunk);
+      if (size <= limit) return;
+      chunks.length = 0;
+      finish({ kind: 'too_large' });
+      request.resume(); // what still comes is dropped, so that the answer can be read
+    };
+    request.on('data', take);
+    request.once('end', () => finish({ kind: 'bytes', bytes: Buffer.concat(chunks) }));
+    request.once('error', () => finish({ kind: 'unreadable' }));
+    request.once('close', () => finish({ kind: 'unreadable' }));
+  });
+}
+
+/** The stream was read by somebody before us; without the outcome there is nothing to decide on. */
+function parsedBefore(body: unknown, limit: number): BodyRead {
+  if (body === undefined) return { kind: 'unreadable' };
+  const bytes = typeof body === 'string' ? new TextEncoder().encode(body) : body;
+  if (!(bytes instanceof Uint8Array)) return { kind: 'parsed', value: body };
+  return bytes.byteLength > limit ? { kind: 'too_large' } : { kind: 'bytes', bytes };
+}
+
+function addHeaders(response: ServerResponse, headers: Headers): void {
+  for (const [name, value] of Object.entries(headers)) {
+    if (name === 'vary') response.appendHeader(name, value);
+    else response.setHeader(name, value);
+  }
+}
+
+function send(response: ServerResponse, { status, headers, body }: Respond): void {
+  response.statusCode = status;
+  addHeaders(response, headers);
+  response.end(body);
+}

@@ -1,0 +1,143 @@
+import type { SigningAlgorithm } from './algorithms.ts';
+import type { McpAuth } from './auth.ts';
+import type { Fetch, Log } from './runtime/defaults.ts';
+
+/**
+ * Which scopes a call needs. One scope or a list: all of them. `anyOf`: one of several sets; together with
+ * `all`, those in any case. `false`: nobody may make this call, whatever the token.
+ */
+export type ScopeRule<S extends string = string> =
+  | S
+  | readonly S[]
+  | { readonly all?: readonly S[]; readonly anyOf?: readonly (S | readonly S[])[] }
+  | false;
+
+/** A `tools/call` as sent: `arguments` is not validated against the tool's schema yet. */
+export type ToolCall = {
+  readonly tool: string;
+  readonly arguments: unknown;
+  readonly auth: McpAuth;
+};
+
+/** Any other message with a method. */
+export type MethodCall = {
+  readonly method: string;
+  readonly params: Readonly<Record<string, unknown>>;
+  readonly auth: McpAuth;
+};
+
+/** A rule, or a function where it depends on the arguments. A function that throws refuses the request (500). */
+export type ToolRule<S extends string = string> = ScopeRule<S> | ((call: ToolCall) => ScopeRule<S>);
+export type MethodRule<S extends string = string> =
+  | ScopeRule<S>
+  | ((call: MethodCall) => ScopeRule<S>);
+
+/** What becomes of a tool that the map does not list: nobody, base scopes, or any valid token. */
+export type DefaultPolicy = 'deny' | 'base' | 'allow';
+
+export type ScopeDescription = {
+  readonly title?: string;
+  readonly description?: string;
+  /** Whether a person who allows it lets a client look or lets it change something. */
+  readonly class?: 'see' | 'change';
+};
+
+/** An authorization server other than Gatewarden whose tokens are accepted too. */
+export type TrustedIssuer = {
+  /** Exactly as in the token's `iss`. */
+  readonly issuer: string;
+  /** @default the server's own audiences, without the resource id */
+  readonly audiences?: readonly string[];
+  /** Address of its key set. @default found through its metadata (RFC 8414) */
+  readonly jwksUri?: string;
+  /** A fixed key set instead. */
+  readonly keys?: unknown;
+  /** @default the server's own list */
+  readonly algorithms?: readonly SigningAlgorithm[];
+  /** Accept `typ` JWT or none, when the token cannot be of another kind (RS-21). @default false */
+  readonly allowUntyped?: boolean;
+};
+
+/** The declaration of one MCP server: who issues its tokens, where it lives, what each tool needs. */
+export type McpServerOptions<S extends string = string> = {
+  /** Environment URL of Gatewarden, E. Together with `resourceId`. */
+  readonly environmentUrl?: string;
+  /** Id of this MCP server at Gatewarden, `res_…`. Tokens of E and of E/resources/id are accepted. */
+  readonly resourceId?: string;
+  /** Other authorization servers, beside or instead of Gatewarden. */
+  readonly issuers?: readonly TrustedIssuer[];
+
+  /** Public URL of the MCP endpoint. Everything the outside is told is built from it, never from a request (RS-4). */
+  readonly serverUrl: string;
+  /** The identifier registered at the authorization server, where it is not the endpoint's URL. @default serverUrl */
+  readonly resource?: string;
+  /** Accepted `aud` values. @default the resource id and `resource` */
+  readonly audiences?: readonly string[];
+  /** Path of the endpoint as this process sees it, where a proxy changes it. @default the path of serverUrl */
+  readonly path?: string;
+  /** Further exact paths of the same server, such as those of the older SSE transport. Needed only beside other servers. */
+  readonly extraPaths?: readonly string[];
+  /** Exact paths, as sent, that GET and HEAD may reach without a token. @default none */
+  readonly publicPaths?: readonly string[];
+
+  /** The scopes there are. When given, rules may use no others. @default those used in rules */
+  readonly scopes?: Readonly<Record<S, ScopeDescription>> | readonly S[];
+  /** Scopes every request needs. @default none */
+  readonly baseScopes?: readonly NoInfer<S>[];
+  /** What each tool needs beside the base scopes, by its exact name. */
+  readonly tools?: Readonly<Record<string, ToolRule<NoInfer<S>>>>;
+  /** What unlisted tools need. @default base */
+  readonly defaultPolicy?: DefaultPolicy;
+  /** What other methods need beside the base scopes, such as `resources/read`. @default base scopes only */
+  readonly methods?: Readonly<Record<string, MethodRule<NoInfer<S>>>>;
+  /** Scopes that include others, transitively: `{ 'todo:write': ['todo:read'] }`. @default none */
+  readonly impliedScopes?: Readonly<Record<string, readonly NoInfer<S>[]>>;
+  /** Whether a granted `todo:*` includes every scope that begins with `todo:`. @default false */
+  readonly wildcardScopes?: boolean;
+  /** Name the granted scopes in a scope challenge too, for clients that would otherwise lose them (RS-40). @default false */
+  readonly challengeIncludesGranted?: boolean;
+  /** Refuse batches of any protocol version later than 2025-03-26. @default false */
+  readonly refuseLaterBatches?: boolean;
+
+  /** @default RS256 */
+  readonly algorithms?: readonly SigningAlgorithm[];
+  /** Tolerated difference of clocks, in seconds, 0 to 300. @default 30 */
+  readonly clockSkewSeconds?: number;
+  /** Accept our tokens with `typ` JWT, for a server whose `access_token_typ` says so. @default false */
+  readonly allowUntyped?: boolean;
+  /** Address of Gatewarden's key set. @default E/keys */
+  readonly jwksUri?: string;
+  /** A fixed key set instead, for tests and offline use. */
+  readonly keys?: unknown;
+
+  /** Shown to people by clients. */
+  readonly name?: string;
+  readonly documentationUrl?: string;
+  /** The protected resource metadata to serve, as object or as JSON text. @default built from this declaration */
+  readonly metadata?: Readonly<Record<string, unknown>> | string;
+  /** `realm` of challenges. @default none */
+  readonly realm?: string;
+
+  /** Browser origins that may call the endpoint, or `*`. @default the server's own; loopback ones in development */
+  readonly allowedOrigins?: readonly string[] | '*';
+  /** Further accepted values of `Host`. @default the host of serverUrl; loopback names in development */
+  readonly allowedHosts?: readonly string[];
+  /** The check of `Origin` and `Host` against DNS rebinding (RS-50). @default true */
+  readonly checkOrigin?: boolean;
+  /** Largest request body, in bytes. @default 4194304 */
+  readonly maxBodyBytes?: number;
+
+  /** For tests. @default the clock of the machine */
+  readonly now?: () => Date;
+  /** For tests and proxies. @default the global fetch */
+  readonly fetch?: Fetch;
+  /** Told about refusals and mistakes; never gets a token. @default warnings go to the console */
+  readonly log?: Log;
+};
+
+/** Keeps the names of a declaration's scopes checked by the compiler when it is written apart from its use. */
+export function defineMcpServer<const S extends string>(
+  options: McpServerOptions<S>,
+): McpServerOptions<S> {
+  return options;
+}

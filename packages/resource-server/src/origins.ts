@@ -1,0 +1,78 @@
+import { forbiddenOrigin } from './answers.ts';
+import type { McpServer } from './mcp-server.ts';
+import type { GuardRequest, Headers, Respond } from './request.ts';
+import { isLoopbackAddress, isLoopbackName } from './urls.ts';
+
+const requestHeaders =
+  'Authorization, Content-Type, Accept, MCP-Protocol-Version, Mcp-Method, Mcp-Name, Mcp-Session-Id, Last-Event-ID, DPoP';
+const exposedHeaders =
+  'WWW-Authenticate, Mcp-Session-Id, MCP-Protocol-Version, Retry-After, DPoP-Nonce';
+
+/**
+ * Refuses requests that a web page sent by way of somebody's browser (DNS rebinding): `Host` must be a
+ * name of this server, and `Origin`, if there is one, an origin that may call it (RS-50). A loopback name
+ * counts only where this end of the connection is loopback, and only with it count loopback origins.
+ */
+export function checkOrigin(server: McpServer, request: GuardRequest): Respond | undefined {
+  if (!server.checkOrigin) return undefined;
+  const hosts = request.header('host');
+  const [host] = hosts;
+  const url = host !== undefined && hosts.length === 1 ? hostUrl(server, host) : undefined;
+  if (!url) return forbiddenOrigin('Host');
+  const local = isLoopbackName(url.hostname) && isBoundToLoopback(server, request);
+  if (!local && !server.hosts.has(url.host)) return forbiddenOrigin('Host');
+
+  const origins = request.header('origin');
+  const [origin] = origins;
+  if (origin === undefined || server.allowedOrigins === '*') return undefined;
+  if (origins.length > 1) return forbiddenOrigin('Origin');
+  if (origin === server.origin || server.allowedOrigins.has(origin)) return undefined;
+  return local && isLoopbackOrigin(origin) ? undefined : forbiddenOrigin('Origin');
+}
+
+/** `Host` as a URL of the server's own scheme, so that a default port compares as absent; undefined when it is more than host and port. */
+function hostUrl(server: McpServer, host: string): URL | undefined {
+  const text = `${new URL(server.origin).protocol}//${host}`;
+  if (!/^[A-Za-z0-9.\-_:[\]]+$/.test(host) || !URL.canParse(text)) return undefined;
+  return new URL(text);
+}
+
+function isBoundToLoopback(server: McpServer, request: GuardRequest): boolean {
+  return request.localAddress === undefined
+    ? server.loopback
+    : isLoopbackAddress(request.localAddress);
+}
+
+function isLoopbackOrigin(origin: string): boolean {
+  if (!URL.canParse(origin)) return false;
+  const url = new URL(origin);
+  return url.origin === origin && isLoopbackName(url.hostname);
+}
+
+/** CORS headers for a response to this request; its origin has passed the check before (RS-16). */
+export function corsHeaders(server: McpServer, request: GuardRequest): Headers {
+  const [origin] = request.header('origin');
+  if (origin === undefined) return {};
+  const allowed = server.allowedOrigins === '*' ? '*' : origin;
+  return {
+    'access-control-allow-origin': allowed,
+    'access-control-expose-headers': exposedHeaders,
+    ...(allowed === '*' ? {} : { vary: 'Origin' }),
+  };
+}
+
+/** The answer to OPTIONS: always ours, never a token's business (RS-15). */
+export function preflight(cors: Headers, methods: string): Respond {
+  return {
+    kind: 'respond',
+    status: 204,
+    headers: {
+      ...cors,
+      'access-control-allow-methods': methods,
+      'access-control-allow-headers': requestHeaders,
+      'access-control-max-age': '86400',
+      allow: methods,
+    },
+    body: undefined,
+  };
+}

@@ -1,0 +1,176 @@
+import {
+  insufficientScope,
+  invalidRequest,
+  invalidToken,
+  metadataDocument,
+  methodNotAllowed,
+  notFound,
+  tokenRequired,
+  unavailable,
+} from './answers.ts';
+import type { McpAuth } from './auth.ts';
+import { takeToken } from './bearer.ts';
+import { checkMessages, readJsonBody } from './decide-body.ts';
+import { ConfigurationError } from './errors.ts';
+import { type McpServer, prepareMcpServer } from './mcp-server.ts';
+import { metadataRoot } from './metadata.ts';
+import type { McpServerOptions } from './options.ts';
+import { checkOrigin, corsHeaders, preflight } from './origins.ts';
+import type { Decision, GuardRequest, Respond } from './request.ts';
+import { missingScopes } from './scope-rules.ts';
+import { tokenRefused, warnAboutQueryToken } from './token-events.ts';
+
+/** Decides about requests. Made once, when the process starts; adapters call `decide` for each request. */
+export type McpGuard = {
+  decide(request: GuardRequest): Promise<Decision>;
+};
+
+const endpointMethods = 'GET, HEAD, POST, DELETE, OPTIONS';
+const metadataMethods = 'GET, HEAD, OPTIONS';
+
+/**
+ * Protects one MCP server, or several of one process (RS-55): serves their protected resource metadata
+ * (RFC 9728), answers CORS, checks `Origin` and `Host`, validates the bearer token (RFC 6750, RFC 9068)
+ * and compares its scopes with what the call in the body needs.
+ *
+ * Everything that reaches the guard needs a token, except the metadata and exactly the `publicPaths`
+ * (RS-7). With several servers a request belongs to the one whose path it has, character for character;
+ * any other path is answered with 404. The first one's metadata is served at the root too.
+ *
+ * @throws {ConfigurationError} a declaration that cannot work; the message names the option
+ */
+export function protectMcp<const S extends string>(
+  servers: McpServerOptions<S> | readonly McpServerOptions<S>[],
+): McpGuard {
+  const declared: readonly McpServerOptions[] = isList(servers) ? servers : [servers];
+  const keySets = new Map();
+  const [first, ...others] = declared.map((options) => prepareMcpServer(options, keySets));
+  if (!first) throw new ConfigurationError('invalid_option', 'declare at least one MCP server');
+  const all = [first, ...others];
+  refuseSharedPaths(all);
+  const publicPaths = new Set(
+    declared.flatMap(({ publicPaths: paths }) => paths ?? []).map(exactPath),
+  );
+
+  return {
+    async decide(request) {
+      const path = rawPath(request.target);
+      const document = metadataAnswer(all, first, request, path);
+      if (document) return document;
+      const reading = request.method === 'GET' || request.method === 'HEAD';
+      if (reading && publicPaths.has(path)) return { kind: 'public' };
+      const server = others.length === 0 ? first : all.find(({ paths }) => paths.has(path));
+      if (!server) return notFound();
+      const foreign = checkOrigin(server, request);
+      if (foreign) return foreign;
+      const cors = corsHeaders(server, request);
+      if (request.method === 'OPTIONS') return preflight(cors, endpointMethods);
+      const decision = await decideCall(server, request);
+      return decision.kind === 'public'
+        ? decision
+        : { ...decision, headers: { ...cors, ...decision.headers } };
+    },
+  };
+}
+
+/** The endpoint itself: token, then body, then scopes. Nothing of the body is read for a caller without a token. */
+async function decideCall(server: McpServer, request: GuardRequest): Promise<Decision> {
+  const auth = await authenticate(server, request);
+  if ('kind' in auth) return auth;
+  switch (request.method) {
+    case 'GET':
+    case 'HEAD':
+    case 'DELETE': {
+      const missing = missingScopes(server.rules, [server.rules.base], auth.scopes);
+      if (missing) return insufficientScope(server, missing, auth.scopes);
+      return { kind: 'allow', auth, body: undefined, bytes: undefined, headers: {} };
+    }
+    case 'POST': {
+      const read = await readJsonBody(server, request);
+      if (read.kind === 'respond') return read;
+      const refusal = checkMessages(server, request, auth, read.value);
+      return refusal ?? { kind: 'allow', auth, body: read.value, bytes: read.bytes, headers: {} };
+    }
+    default:
+      return methodNotAllowed(endpointMethods);
+  }
+}
+
+async function authenticate(server: McpServer, request: GuardRequest): Promise<McpAuth | Respond> {
+  const taken = takeToken(request);
+  if (taken.inQuery) warnAboutQueryToken(server);
+  if (taken.kind === 'none') return tokenRequired(server);
+  if (taken.kind === 'malformed') {
+    return invalidRequest(
+      server,
+      'Send the access token once, as a Bearer token in the Authorization header',
+    );
+  }
+  const outcome = await server.checkToken(taken.token);
+  if (outcome.kind === 'unavailable') return unavailable(outcome.retryAfterSeconds);
+  if (outcome.kind === 'refused') {
+    tokenRefused(server, outcome.reason, outcome.claims);
+    return invalidToken(server, outcome.reason);
+  }
+  const { clientId, scopes, expiresAt, details } = outcome.token;
+  // Fresh objects for each request, frozen details: what a handler does to them reaches no other request.
+  return {
+    token: taken.token,
+    clientId,
+    scopes: [...scopes],
+    expiresAt,
+    resource: new URL(server.resource),
+    extra: details,
+  };
+}
+
+/** Answers for every path below the metadata root, so that nothing behind the guard can be reached by one (RS-1). */
+function metadataAnswer(
+  servers: readonly McpServer[],
+  first: McpServer,
+  request: GuardRequest,
+  path: string,
+): Respond | undefined {
+  const root = path === metadataRoot || path === `${metadataRoot}/`;
+  if (!root && !path.startsWith(`${metadataRoot}/`)) return undefined;
+  const server = root ? first : servers.find(({ metadataPaths }) => metadataPaths.has(path));
+  if (!server) return notFound();
+  if (request.method === 'OPTIONS')
+    return preflight({ 'access-control-allow-origin': '*' }, metadataMethods);
+  const reading = request.method === 'GET' || request.method === 'HEAD';
+  return reading ? metadataDocument(server) : methodNotAllowed(metadataMethods);
+}
+
+/** The path as it was sent. It is only ever compared for equality, never decoded (RS-7). */
+function rawPath(target: string): string {
+  const end = target.indexOf('?');
+  return end < 0 ? target : target.slice(0, end);
+}
+
+/** A public path must be one that every router reads the same way. */
+function exactPath(path: string): string {
+  const segments = path.replace(/\/$/, '').split('/').slice(1);
+  const plain = segments.every(
+    (segment) => /^[A-Za-z0-9._~!$&'()*+,=:@-]+$/.test(segment) && !/^\.\.?$/.test(segment),
+  );
+  if (path.startsWith('/') && plain) return path;
+  throw new ConfigurationError(
+    'invalid_option',
+    `the public path ${JSON.stringify(path)} must be absolute, without encoded characters, dot segments or parameters`,
+  );
+}
+
+/** Routers often ignore case, so paths that differ only by it could reach the other server with this one's token. */
+function refuseSharedPaths(servers: readonly McpServer[]): void {
+  const taken = new Set<string>();
+  for (const path of servers.flatMap(({ paths }) => [...paths])) {
+    if (taken.has(path.toLowerCase())) {
+      throw new ConfigurationError('duplicate_path', `two MCP servers are declared at ${path}`);
+    }
+    taken.add(path.toLowerCase());
+  }
+}
+
+function isList<T>(value: T | readonly T[]): value is readonly T[] {
+  return Array.isArray(value);
+}

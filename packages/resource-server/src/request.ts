@@ -1,0 +1,45 @@
+import type { McpAuth } from './auth.ts';
+
+/** What came of reading a request's body. */
+export type BodyRead =
+  | { readonly kind: 'bytes'; readonly bytes: Uint8Array }
+  /** Another parser was first; its value is what the handlers will see, so it is what is checked. */
+  | { readonly kind: 'parsed'; readonly value: unknown }
+  | { readonly kind: 'too_large' }
+  | { readonly kind: 'unreadable' };
+
+/** A request, described without any framework. Adapters make one; nothing here reads a socket. */
+export type GuardRequest = {
+  readonly method: string;
+  /** The request target as received, before decoding: path and query (RFC 9112 §3.2.1). */
+  readonly target: string;
+  /** Every value received under a lower-case header name, in order; repeated fields stay apart where the platform can tell. */
+  readonly header: (name: string) => readonly string[];
+  /** Called at most once, and only after the token was accepted. */
+  readonly body: (limitBytes: number) => Promise<BodyRead>;
+  /** Address of this end of the connection, where the platform knows it. */
+  readonly localAddress: string | undefined;
+};
+
+export type Headers = Readonly<Record<string, string>>;
+
+/** Answer this and do nothing else. `body` is absent for 204 and must not be sent in reply to HEAD. */
+export type Respond = {
+  readonly kind: 'respond';
+  readonly status: number;
+  readonly headers: Headers;
+  readonly body: string | undefined;
+};
+
+export type Decision =
+  | Respond
+  /** A path that was declared public: pass on, without a caller. */
+  | { readonly kind: 'public' }
+  /** Pass on with this caller, this body (POST only) and these headers added to the response. */
+  | {
+      readonly kind: 'allow';
+      readonly auth: McpAuth;
+      readonly body: unknown;
+      readonly bytes: Uint8Array | undefined;
+      readonly headers: Headers;
+    };

@@ -1,0 +1,31 @@
+/** What happened, for the operator. Never contains a token; ids come from tokens and are cut and cleaned (RS-29). */
+export type GuardEvent = {
+  readonly level: 'warn' | 'info';
+  /** Stable name, such as `token_refused` or `resource_not_endpoint`. */
+  readonly event: string;
+  readonly message: string;
+  readonly reason?: string;
+  readonly tokenId?: string;
+  readonly subject?: string;
+  readonly clientId?: string;
+};
+
+export type Log = (event: GuardEvent) => void;
+export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
+
+/** Everything this package takes from outside of itself: time, the network and a place for messages. */
+export type Runtime = { readonly now: () => Date; readonly fetch: Fetch; readonly log: Log };
+
+/** Warnings go to the console; refusals are silent unless a `log` is given, because a stranger can cause any number of them. */
+function logToConsole(event: GuardEvent): void {
+  if (event.level === 'warn') console.warn(`gatewarden: ${event.message}`);
+}
+
+/** Fills in the clock, the network and the log of the process where none are given. */
+export function runtimeOf(given: { now?: () => Date; fetch?: Fetch; log?: Log }): Runtime {
+  return {
+    now: given.now ?? (() => new Date()),
+    fetch: given.fetch ?? ((url, init) => fetch(url, init)),
+    log: given.log ?? logToConsole,
+  };
+}

@@ -1,0 +1,146 @@
+import { ConfigurationError } from './errors.ts';
+import type { McpServerOptions, MethodCall, ScopeRule, ToolCall } from './options.ts';
+import { isScopeToken } from './token-claims.ts';
+
+/** The sets of scopes of which one must be granted; empty when nobody may. */
+export type Alternatives = readonly (readonly string[])[];
+
+export type ScopeRules = {
+  readonly base: readonly string[];
+  readonly supported: readonly string[];
+  forTool(call: ToolCall): Alternatives;
+  forMethod(call: MethodCall): Alternatives;
+  /** Whether a grant covers a scope, with everything the granted ones imply (RS-41). */
+  covers(granted: readonly string[], scope: string): boolean;
+};
+
+type Compiled<Call> = (call: Call) => Alternatives;
+
+/**
+ * Compiles the scope map of one server (RS-35). Names are looked up in maps, so that `__proto__` or
+ * `constructor` is a tool name like any other (RS-45).
+ *
+ * @throws {ConfigurationError} unknown_scope: a rule uses a scope that is not declared, or not a scope at all
+ * @throws {ConfigurationError} invalid_option: a rule for `tools/call` among the methods
+ */
+export function compileScopeRules(options: McpServerOptions): ScopeRules {
+  const declared = declaredScopes(options);
+  const known = declared ? new Set(declared) : undefined;
+  const mentioned = new Set<string>(declared);
+  const check = (scope: unknown): string => {
+    if (!isScopeToken(scope) || (known && !known.has(scope))) {
+      throw new ConfigurationError(
+        'unknown_scope',
+        `a rule uses ${JSON.stringify(scope)}, which is not a declared scope`,
+      );
+    }
+    mentioned.add(scope);
+    return scope;
+  };
+  const base = (options.baseScopes ?? []).map(check);
+  const compile = <Call>(rule: ScopeRule | ((call: Call) => ScopeRule)): Compiled<Call> => {
+    if (typeof rule === 'function') return (call) => alternatives(rule(call), base, check);
+    const fixed = alternatives(rule, base, check);
+    return () => fixed;
+  };
+
+  const tools = new Map(
+    Object.entries(options.tools ?? {}).map(([name, rule]) => [name, compile<ToolCall>(rule)]),
+  );
+  const methods = new Map(
+    Object.entries(options.methods ?? {}).map(([name, rule]) => [name, compile<MethodCall>(rule)]),
+  );
+  if (methods.has('tools/call')) {
+    throw new ConfigurationError('invalid_option', 'tools/call is decided by the option tools');
+  }
+  const unlisted = { deny: [], base: [base], allow: [[]] }[options.defaultPolicy ?? 'base'];
+  if (!unlisted)
+    throw new ConfigurationError('invalid_option', 'defaultPolicy must be deny, base or allow');
+  const covers = compileHierarchy(options);
+  return {
+    base,
+    supported: [...mentioned],
+    forTool: (call) => tools.get(call.tool)?.(call) ?? unlisted,
+    forMethod: (call) => methods.get(call.method)?.(call) ?? [base],
+    covers,
+  };
+}
+
+function declaredScopes(options: McpServerOptions): readonly string[] | undefined {
+  const { scopes } = options;
+  if (scopes === undefined) return undefined;
+  const names: readonly string[] = Array.isArray(scopes) ? scopes : Object.keys(scopes);
+  const wrong = names.find((name) => !isScopeToken(name));
+  if (wrong !== undefined) {
+    throw new ConfigurationError(
+      'unknown_scope',
+      `${JSON.stringify(wrong)} is not a scope (RFC 6749 section 3.3)`,
+    );
+  }
+  return names;
+}
+
+function alternatives(
+  rule: ScopeRule,
+  base: readonly string[],
+  check: (scope: unknown) => string,
+): Alternatives {
+  if (rule === false) return [];
+  const {
+    all,
+    anyOf,
+  }: { all?: readonly string[]; anyOf?: readonly (string | readonly string[])[] } =
+    typeof rule === 'string' ? { all: [rule] } : isList(rule) ? { all: rule } : rule;
+  const always = [...base, ...(all ?? []).map(check)];
+  const sets = anyOf === undefined ? [[]] : anyOf;
+  return sets.map((set) => [
+    ...new Set([...always, ...(typeof set === 'string' ? [set] : set).map(check)]),
+  ]);
+}
+
+function isList(rule: Exclude<ScopeRule, string | false>): rule is readonly string[] {
+  return Array.isArray(rule);
+}
+
+/** MCP asks servers to account for hierarchies of scopes; loops in the map do no harm. */
+function compileHierarchy(options: McpServerOptions): ScopeRules['covers'] {
+  const implied = new Map(Object.entries(options.impliedScopes ?? {}));
+  const expand = (granted: readonly string[]): ReadonlySet<string> => {
+    const all = new Set(granted);
+    for (const scope of all) for (const lower of implied.get(scope) ?? []) all.add(lower);
+    return all;
+  };
+  return (granted, scope) => {
+    if (granted.includes(scope)) return true;
+    const all = implied.size > 0 ? expand(granted) : granted;
+    for (const name of all) {
+      if (name === scope) return true;
+      if (
+        options.wildcardScopes === true &&
+        name.endsWith(':*') &&
+        scope.startsWith(name.slice(0, -1))
+      )
+        return true;
+    }
+    return false;
+  };
+}
+
+/**
+ * The scopes to ask for when none of the alternatives is covered: those of the alternative that lacks the
+ * fewest, all of them in one list (RS-39). `undefined` when one is covered.
+ */
+export function missingScopes(
+  rules: ScopeRules,
+  options: Alternatives,
+  granted: readonly string[],
+): readonly string[] | undefined {
+  let nearest: readonly string[] = [];
+  let fewest = Number.POSITIVE_INFINITY;
+  for (const needed of options) {
+    const missing = needed.filter((scope) => !rules.covers(granted, scope)).length;
+    if (missing === 0) return undefined;
+    if (missing < fewest) [nearest, fewest] = [needed, missing];
+  }
+  return nearest;
+}

@@ -1,0 +1,63 @@
+import { base64url } from 'jose';
+import type { RefusalReason } from './errors.ts';
+import { isRecord, parseStrictJson } from './strict-json.ts';
+
+/** Largest token that is looked at, in bytes (RS-23). */
+export const tokenSizeLimit = 16_384;
+
+export type ReadToken = {
+  readonly header: Readonly<Record<string, unknown>>;
+  readonly claims: Readonly<Record<string, unknown>>;
+};
+
+/**
+ * Reads a compact JWS without believing any of it: exactly three canonical base64url parts, header and
+ * payload JSON objects without duplicate members, nothing nested, nothing encrypted (RS-17, RS-23,
+ * RFC 7515 §4, RFC 7519 §4). The two strict checks make sure that no other parser of the same token can
+ * see another algorithm, key or claim than this one.
+ */
+export function readToken(token: string): ReadToken | RefusalReason {
+  if (token.length > tokenSizeLimit) return 'too_large';
+  const parts = token.split('.');
+  const [header, payload, signature] = parts;
+  if (
+    parts.length !== 3 ||
+    header === undefined ||
+    payload === undefined ||
+    signature === undefined
+  ) {
+    return 'malformed';
+  }
+  const headerFields = readPart(header);
+  const claims = readPart(payload);
+  if (!headerFields || !claims || (signature !== '' && !canonicalBytes(signature)))
+    return 'malformed';
+  if (headerFields['crit'] !== undefined || headerFields['b64'] !== undefined)
+    return 'critical_header';
+  if (headerFields['cty'] !== undefined || headerFields['zip'] !== undefined) return 'malformed';
+  return { header: headerFields, claims };
+}
+
+function readPart(part: string): Readonly<Record<string, unknown>> | undefined {
+  const bytes = canonicalBytes(part);
+  if (!bytes) return undefined;
+  try {
+    const parsed = parseStrictJson(
+      new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes),
+    );
+    return parsed.kind === 'ok' && isRecord(parsed.value) ? parsed.value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Bytes of a base64url text in its one canonical spelling: several texts for the same bytes would be several tokens. */
+function canonicalBytes(part: string): Uint8Array | undefined {
+  if (!/^[A-Za-z0-9_-]+$/.test(part)) return undefined;
+  try {
+    const bytes = base64url.decode(part);
+    return base64url.encode(bytes) === part ? bytes : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,71 @@
+import { ConfigurationError } from './errors.ts';
+import type { DefaultPolicy, McpServerOptions, ScopeRule } from './options.ts';
+import { isRecord } from './strict-json.ts';
+
+/**
+ * Reads a tool scope map kept in a file: `{ tools: { name: { required: [...], any_of: [...] } }, default }`,
+ * as JSON text or as the object a YAML parser made of it. Spread the result into the declaration. A file
+ * without `default` denies unlisted tools.
+ *
+ * @throws {ConfigurationError} invalid_tool_map: an unknown key or a value of the wrong kind
+ */
+export function readToolScopeMap(
+  map: unknown,
+): Required<Pick<McpServerOptions, 'tools' | 'defaultPolicy'>> {
+  const file = typeof map === 'string' ? parse(map) : map;
+  const { tools, default: policy = 'deny' } = record(file, ['tools', 'default'], 'the map');
+  const rules = Object.entries(record(tools, undefined, 'tools')).map(
+    ([name, entry]): [string, ScopeRule] => {
+      const { required = [], any_of: anyOf } = record(
+        entry,
+        ['required', 'any_of'],
+        `tools.${name}`,
+      );
+      const all = scopeNames(required, name);
+      if (anyOf === undefined) return [name, { all }];
+      if (!Array.isArray(anyOf) || anyOf.length === 0)
+        throw wrong(`tools.${name}.any_of must be a list`);
+      const sets: readonly unknown[] = anyOf;
+      return [
+        name,
+        { all, anyOf: sets.map((set) => scopeNames(Array.isArray(set) ? set : [set], name)) },
+      ];
+    },
+  );
+  return { tools: Object.fromEntries(rules), defaultPolicy: defaultPolicy(policy) };
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw wrong('the map is not JSON');
+  }
+}
+
+function record(
+  value: unknown,
+  allowed: readonly string[] | undefined,
+  where: string,
+): Record<string, unknown> {
+  if (!isRecord(value)) throw wrong(`${where} must be a mapping`);
+  const unknown = allowed && Object.keys(value).find((key) => !allowed.includes(key));
+  if (unknown !== undefined) throw wrong(`${where} has the unknown key ${JSON.stringify(unknown)}`);
+  return value;
+}
+
+function scopeNames(value: unknown, tool: string): string[] {
+  const names: readonly unknown[] = Array.isArray(value) ? value : [value];
+  if (!names.every((name) => typeof name === 'string'))
+    throw wrong(`scopes of ${tool} must be texts`);
+  return [...names];
+}
+
+function defaultPolicy(value: unknown): DefaultPolicy {
+  if (value === 'deny' || value === 'base' || value === 'allow') return value;
+  throw wrong('default must be deny, base or allow');
+}
+
+function wrong(message: string): ConfigurationError {
+  return new ConfigurationError('invalid_tool_map', message);
+}

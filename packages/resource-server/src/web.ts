@@ -1,0 +1,97 @@
+import type { McpAuth } from './auth.ts';
+import type { McpGuard } from './protect-mcp.ts';
+import type { Headers as AddedHeaders, BodyRead, GuardRequest } from './request.ts';
+
+/** Handles a request the guard has let through. `auth` is absent for public paths, `body` for everything but POST. */
+export type McpHandler = (
+  request: Request,
+  admitted: { readonly auth: McpAuth | undefined; readonly body: unknown },
+) => Response | Promise<Response>;
+
+/**
+ * Puts a guard in front of a web-standard handler: `(request) => response`, as Deno, Bun, Workers and most
+ * frameworks have it. The handler gets the parsed body and a request whose body can still be read.
+ */
+export function guardFetch(
+  guard: McpGuard,
+  handler: McpHandler,
+): (request: Request) => Promise<Response> {
+  return async (request) => {
+    const decision = await guard.decide(describe(request));
+    if (decision.kind === 'respond') {
+      const body = request.method === 'HEAD' ? null : (decision.body ?? null);
+      return new Response(body, { status: decision.status, headers: { ...decision.headers } });
+    }
+    if (decision.kind === 'public') return handler(request, { auth: undefined, body: undefined });
+    const { auth, body, bytes, headers } = decision;
+    // The bytes are copied into the new request, so a handler that reads them sees what was checked.
+    const passed = bytes ? new Request(request, { body: new Uint8Array(bytes) }) : request;
+    return withHeaders(await handler(passed, { auth, body }), headers);
+  };
+}
+
+/**
+ * A web request for the guard. Its URL has been normalised by the platform, and the handler sees the same
+ * URL. Repeated fields are joined by commas, which makes two Authorization headers one malformed one.
+ */
+function describe(request: Request): GuardRequest {
+  const { pathname, search, host } = new URL(request.url);
+  return {
+    method: request.method,
+    target: `${pathname}${search}`,
+    header: (name) => {
+      const value = request.headers.get(name);
+      if (value !== null) return [value];
+      return name === 'host' ? [host] : []; // platforms may keep Host in the URL only
+    },
+    body: (limit) => readBody(request, limit),
+    localAddress: undefined,
+  };
+}
+
+async function readBody(request: Request, limit: number): Promise<BodyRead> {
+  if (request.bodyUsed) return { kind: 'unreadable' };
+  if (!request.body) return { kind: 'bytes', bytes: new Uint8Array() };
+  const reader = request.body.getReader();
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) return { kind: 'bytes', bytes: joined(chunks, size) };
+      size += value.byteLength;
+      if (size > limit) {
+        await reader.cancel();
+        return { kind: 'too_large' };
+      }
+      chunks.push(value);
+    }
+  } catch {
+    return { kind: 'unreadable' };
+  }
+}
+
+function joined(chunks: readonly Uint8Array[], size: number): Uint8Array {
+  const bytes = new Uint8Array(size);
+  let at = 0;
+  for (const chunk of chunks) {
+    bytes.set(chunk, at);
+    at += chunk.byteLength;
+  }
+  return bytes;
+}
+
+/** Adds headers to a response that may be immutable, without touching its stream. */
+function withHeaders(response: Response, added: AddedHeaders): Response {
+  if (Object.keys(added).length === 0) return response;
+  const headers = new Headers(response.headers);
+  for (const [name, value] of Object.entries(added)) {
+    if (name === 'vary') headers.append(name, value);
+    else headers.set(name, value);
+  }
+  return new Response(response.body, {
+    status: response.status,
+    statusText: response.statusText,
+    headers,
+  });
+}

@@ -1,0 +1,89 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { resourceId, startFakeIssuer } from './fake-issuer.ts';
+import { declaration, hostilePaths, startGuarded, toolCall } from './guarded-server.ts';
+
+test('no spelling of a public path reaches a handler without a token (RS-7)', async (t) => {
+  const issuer = await startFakeIssuer(t);
+  const server = await startGuarded(t, declaration(issuer, { publicPaths: ['/health'] }));
+  for (const path of hostilePaths) {
+    for (const method of ['GET', 'POST', 'HEAD', 'OPTIONS', 'DELETE', 'PUT']) {
+      const body = method === 'POST' || method === 'PUT' ? { body: toolCall('list_todos') } : {};
+      await server.send({ method, path, ...body });
+    }
+  }
+  assert.deepEqual(server.calls, []);
+});
+
+test('a public path passes with GET and HEAD and with no other method (RS-7)', async (t) => {
+  const issuer = await startFakeIssuer(t);
+  const server = await startGuarded(t, declaration(issuer, { publicPaths: ['/health'] }));
+
+  const statuses: number[] = [];
+  for (const method of ['GET', 'HEAD', 'POST', 'DELETE']) {
+    statuses.push((await server.send({ method, path: '/health?full=1' })).status);
+  }
+
+  assert.deepEqual(statuses, [200, 200, 401, 401]);
+  assert.deepEqual(
+    server.calls.map(({ auth }) => auth),
+    [undefined, undefined],
+  );
+});
+
+test('the metadata is served at the root and at the suffixed path, with one slash and HEAD (RS-1, RS-2, RS-5)', async (t) => {
+  const issuer = await startFakeIssuer(t);
+  const server = await startGuarded(
+    t,
+    declaration(issuer, { name: 'To-dos', documentationUrl: 'https://docs.example.com' }),
+  );
+  const root = '/.well-known/oauth-protected-resource';
+  for (const path of [root, `${root}/`, `${root}/mcp`, `${root}/mcp/`, `${root}/mcp?x=1`]) {
+    const answer = await server.send({ path, headers: [['Origin', 'https://elsewhere.example']] });
+    assert.equal(answer.status, 200, path);
+    assert.deepEqual(JSON.parse(answer.text), {
+      resource: 'http://localhost:3333/mcp',
+      authorization_servers: [`${issuer.url}/resources/${resourceId}`],
+      bearer_methods_supported: ['header'],
+      scopes_supported: ['todo:read', 'todo:write'],
+      resource_documentation: 'https://docs.example.com',
+      resource_name: 'To-dos',
+    });
+    assert.equal(answer.headers['access-control-allow-origin'], '*');
+    assert.match(answer.headers['cache-control'] ?? '', /max-age=3600/);
+    assert.match(answer.headers['content-type'] ?? '', /^application\/json/);
+    const head = await server.send({ method: 'HEAD', path });
+    assert.deepEqual([head.status, head.text], [200, '']);
+  }
+});
+
+test('an unknown metadata suffix is 404 from the guard itself, with and without a token (RS-1)', async (t) => {
+  const issuer = await startFakeIssuer(t);
+  const server = await startGuarded(t, declaration(issuer));
+  const token = await issuer.token();
+  for (const path of ['other', 'MCP', 'mcp/x', '../../mcp']) {
+    const url = `/.well-known/oauth-protected-resource/${path}`;
+    assert.equal((await server.send({ path: url })).status, 404, path);
+    assert.equal((await server.send({ path: url, token })).status, 404, path);
+  }
+  assert.deepEqual(server.calls, []);
+});
+
+test('the metadata answers a preflight and refuses to be written (RS-5)', async (t) => {
+  const issuer = await startFakeIssuer(t);
+  const server = await startGuarded(t, declaration(issuer));
+  const path = '/.well-known/oauth-protected-resource/mcp';
+
+  const preflight = await server.send({
+    method: 'OPTIONS',
+    path,
+    headers: [['Origin', 'https://elsewhere.example']],
+  });
+  const post = await server.send({ path, body: '{}', token: await issuer.token() });
+
+  assert.equal(preflight.status, 204);
+  assert.equal(preflight.headers['access-control-allow-origin'], '*');
+  assert.match(preflight.headers['access-control-allow-headers'] ?? '', /MCP-Protocol-Version/);
+  assert.equal(post.status, 405);
+  assert.deepEqual(server.calls, []);
+});
