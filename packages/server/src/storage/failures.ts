@@ -60,7 +60,7 @@ export function isStalePlan(error: unknown): boolean {
 }
 
 function isSqlState(code: string | undefined): code is string {
-  return code !== undefined && /^[0-9A-Z]{5}$/.test(code);
+  return code !== undefined && /^(\d[0-9A-Z]|F0|HV|P0|XX)[0-9A-Z]{3}$/.test(code);
 }
 
 /** `invalid input syntax for type uuid: "…"` and its like end in the value that was sent. */

@@ -1,15 +1,8 @@
 import { existsSync, openAsBlob } from 'node:fs';
 import { join } from 'node:path';
 import { PGlite } from '@electric-sql/pglite';
-import {
-  checkChannel,
-  checkSql,
-  type Database,
-  DatabaseUnavailable,
-  type Db,
-  isScript,
-  type Sql,
-} from './db.ts';
+import { checkChannel, checkSql, type Database, type Db, isScript, type Sql } from './db.ts';
+import { exclusiveQueue } from './exclusive-queue.ts';
 import { failureOf } from './failures.ts';
 import { lockFolder } from './folder-lock.ts';
 import { schemaState } from './migrate.ts';
@@ -26,9 +19,9 @@ export type PgliteOptions = {
   template?: string;
   /** @default the migrations of this package */
   migrationsFolder?: string;
+  log?: Log;
 };
-
-const QUEUE_TIMEOUT = 15_000;
+type Log = (message: string, fields: Record<string, unknown>) => void;
 
 /**
  * Opens the embedded database: one connection, one process. Data in a folder survive kill -9 but not power loss.
@@ -36,18 +29,22 @@ const QUEUE_TIMEOUT = 15_000;
  * @throws {DataFolderInUse} another process has the folder open
  */
 export async function openPglite(options: PgliteOptions = {}): Promise<Database> {
+  const log = options.log ? { log: options.log } : {};
   const migrations =
     options.migrationsFolder === undefined ? {} : { folder: options.migrationsFolder };
   if (options.dataDir === undefined) {
     const template = options.template ?? (await ensureTemplate(migrations));
-    return databaseOf(await open({ loadDataDir: await openAsBlob(template) }));
+    return databaseOf(await startEngine({ loadDataDir: await openAsBlob(template) }), log);
   }
   const lock = await lockFolder(options.dataDir);
   try {
     const folder = join(options.dataDir, 'pgdata');
     if (!existsSync(folder))
       await unpack(options.template ?? (await ensureTemplate(migrations)), folder);
-    const database = databaseOf(await open({ dataDir: folder }), lock.release);
+    const engine = await startEngine({ dataDir: folder }).catch((error: unknown) => {
+      throw new Error(`The data in ${options.dataDir} cannot be opened: ${String(error)}`);
+    });
+    const database = databaseOf(engine, { release: lock.release, ...log });
     if ((await schemaState(database, migrations)) === 'newer') {
       await database.close();
       throw new Error(
@@ -61,14 +58,30 @@ export async function openPglite(options: PgliteOptions = {}): Promise<Database>
   }
 }
 
-function open(where: { dataDir: string } | { loadDataDir: Blob }): Promise<PGlite> {
-  return PGlite.create(where);
+// Half of the memory that the engine takes by default, which is sized for servers.
+const SETTINGS = {
+  shared_buffers: '32MB',
+  min_wal_size: '2MB',
+  max_wal_size: '32MB',
+  wal_level: 'minimal',
+  max_wal_senders: '0',
+};
+
+/** The engine itself; without a place it makes a new database cluster, which only template.ts wants. */
+export function startEngine(where: { dataDir?: string; loadDataDir?: Blob }): Promise<PGlite> {
+  const settings = Object.entries(SETTINGS).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
+  return PGlite.create({
+    ...where,
+    startParams: [...PGlite.defaultStartParams, ...settings],
+    // Segments of the write-ahead log of 1 MB instead of 16.
+    initDbStartParams: ['--wal-segsize=1'],
+  });
 }
 
 /** The embedded engine behind our own interface; `release` runs once it is closed. */
 export function databaseOf(
   pglite: PGlite,
-  release: () => Promise<void> = async () => undefined,
+  hooks: { release?: () => Promise<void>; log?: Log } = {},
 ): Database {
   const queue = exclusiveQueue();
   const wire = wireOf(pglite);
@@ -88,11 +101,19 @@ export function databaseOf(
     }
   }
 
+  async function control(text: string): Promise<string> {
+    try {
+      return await wire.control(text);
+    } catch (error) {
+      throw failureOf(error);
+    }
+  }
+
   const connection: Connection = {
     run,
-    begin: () => wire.control('begin'),
-    commit: () => wire.control('commit'),
-    rollback: () => wire.control('rollback'),
+    begin: () => control('begin'),
+    commit: () => control('commit'),
+    rollback: () => control('rollback'),
   };
   const db: Db = {
     engine: 'pglite',
@@ -106,66 +127,24 @@ export function databaseOf(
         const stop = await pglite.listen(checkChannel(channel), (payload) => {
           try {
             onMessage(payload);
-          } catch {
-            // A listener that fails must not end the process, nor keep the others from hearing.
+          } catch (error) {
+            hooks.log?.('a listener failed', { channel, reason: String(error) });
           }
         });
         return () => queue(() => stop());
       }),
     ping: async () => {
-      await queue(() => wire.control('select 1'));
+      await queue(() => control('select 1'));
     },
     close: () => {
       closing ??= queue.close(async () => {
         try {
           await pglite.close();
         } finally {
-          await release();
+          await hooks.release?.();
         }
       });
       return closing;
     },
   };
-}
-
-type Queue = {
-  <T>(work: () => Promise<T>): Promise<T>;
-  close(work: () => Promise<void>): Promise<void>;
-};
-
-/**
- * One at a time, first come first served. Who waits too long is told so: usually somebody inside of a transaction uses the
- * database beside it, which with one connection would wait for ever.
- */
-function exclusiveQueue(): Queue {
-  let tail: Promise<unknown> = Promise.resolve();
-  let closed = false;
-  const enter = <T>(work: () => Promise<T>): Promise<T> => {
-    let late = false;
-    const turn = tail.then(() => {
-      clearTimeout(timer);
-      return late ? undefined : work();
-    });
-    tail = turn.catch(() => undefined);
-    let timer: NodeJS.Timeout | undefined;
-    const timeout = new Promise<never>((_resolve, reject) => {
-      timer = setTimeout(() => {
-        late = true;
-        reject(
-          new DatabaseUnavailable(
-            'the database does not answer: its one connection was busy for too long',
-          ),
-        );
-      }, QUEUE_TIMEOUT).unref();
-    });
-    return Promise.race([turn as Promise<T>, timeout]); // undefined only when the time-out has rejected
-  };
-  const queue = <T>(work: () => Promise<T>): Promise<T> =>
-    closed ? Promise.reject(new DatabaseUnavailable('the database is closed')) : enter(work);
-  return Object.assign(queue, {
-    close: (work: () => Promise<void>) => {
-      closed = true;
-      return enter(work);
-    },
-  });
 }

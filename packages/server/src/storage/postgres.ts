@@ -72,7 +72,7 @@ export async function openPostgres(options: PostgresOptions): Promise<Database> 
     ...db,
     listen: listener.listen,
     ping: async () => {
-      await withClient(pool, (client) => client.query('select 1'));
+      await withClient(pool, (client) => control(client, 'select 1'));
     },
     close: async () => {
       await listener.close();
@@ -108,10 +108,9 @@ async function withClient<T>(
   try {
     return await work(client);
   } catch (error) {
-    const failure = failureOf(error);
     // Nobody knows what such a connection is still doing; the pool makes a new one.
-    broken = failure instanceof DatabaseUnavailable;
-    throw failure;
+    broken = error instanceof DatabaseUnavailable;
+    throw error;
   } finally {
     client.release(broken);
   }
@@ -122,7 +121,7 @@ async function run<T>(client: pg.PoolClient, query: Sql, names: PreparedNames): 
   const { text } = query;
   if (isScript(query)) {
     // A migration may take its time; it sets its own limits.
-    await client.query({ text, query_timeout: 3_600_000 } as pg.QueryConfig); // the type leaves out an option that the driver reads
+    await control(client, text, 3_600_000);
     return [];
   }
   const name = names.of(text);
@@ -139,6 +138,17 @@ async function run<T>(client: pg.PoolClient, query: Sql, names: PreparedNames): 
   }
 }
 
+/** Text without values; returns the command tag of the answer. */
+async function control(client: pg.PoolClient, text: string, timeout?: number): Promise<string> {
+  try {
+    // The type leaves out an option that the driver reads.
+    const config = { text, ...(timeout && { query_timeout: timeout }) } as pg.QueryConfig;
+    return (await client.query(config)).command;
+  } catch (error) {
+    throw failureOf(error);
+  }
+}
+
 function transact<T>(
   client: pg.PoolClient,
   work: (db: Db) => Promise<T>,
@@ -148,9 +158,9 @@ function transact<T>(
     'postgres',
     {
       run: (query) => run(client, query, names),
-      begin: () => client.query('begin'),
-      commit: async () => (await client.query('commit')).command,
-      rollback: () => client.query('rollback'),
+      begin: () => control(client, 'begin'),
+      commit: () => control(client, 'commit'),
+      rollback: () => control(client, 'rollback'),
     },
     work,
   );
