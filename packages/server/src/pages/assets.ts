@@ -28,6 +28,7 @@ const byName: Readonly<Record<AssetName, Asset>> = {
   'hosted.css': asset('hosted', 'css', [
     'tokens.css',
     'hosted.css',
+    'controls.css',
     'consent.css',
     'responsive.css',
   ]),

@@ -107,7 +107,7 @@ function item(locale: Locale, scope: ConsentScope, choice: ScopeChoice, marksNew
   if (!hasCheckbox(scope)) return html`<li>${text}</li>`;
   const checked =
     choice.selected === undefined
-      ? scope.class !== 'delete-or-spend'
+      ? scope.class !== 'delete-or-spend' || scope.granted === true
       : choice.selected.includes(scope.name);
   return html`<li><label class="check"><input type="checkbox" name="scope" value="${scope.name}"${checked && html` checked`}><span>${text}</span></label></li>`;
 }

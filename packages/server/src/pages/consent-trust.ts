@@ -55,7 +55,9 @@ export function whoBlock(locale: Locale, model: TrustModel): Html {
   return html`<section class="who ${colour}" aria-label="${t(locale, 'consent.who')}">
 ${icon(iconName)}
 <div>
-<p>${trustSentence(locale, model, host)}</p>
+<p>${trustSentence(locale, model, host)}${
+    model.registration.kind === 'dynamic' && html` ${t(locale, 'consent.selfRegistered')}`
+  }</p>
 ${extraLines(locale, model, host)}
 <p class="destination">${rich(locale, 'consent.destination', { host })}</p>
 </div>
@@ -105,7 +107,6 @@ function extraLines(locale: Locale, model: TrustModel, host: Html): Html[] {
   ) {
     lines.push(rich(locale, 'consent.identified', { host: documentHost(model) }));
   }
-  if (registration.kind === 'dynamic') lines.push(html`${t(locale, 'consent.selfRegistered')}`);
   if (model.differentHost === true && registration.kind === 'metadata-document') {
     lines.push(rich(locale, 'consent.otherSite', { host }));
   }

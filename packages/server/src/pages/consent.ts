@@ -16,7 +16,7 @@ import {
   stepForm,
   strangersName,
 } from './parts.ts';
-import { initial } from './plain-text.ts';
+import { capitalized, initial } from './plain-text.ts';
 
 export type ConsentModel = TrustModel & {
   form: FormTarget;
@@ -45,7 +45,7 @@ export type ConsentModel = TrustModel & {
     email: string /** Page that switches it. */;
     switchUrl?: string | undefined;
   };
-  /** What the environment calls an organization ("Workspace"), and the ones the person may choose from. */
+  /** What the environment calls an organization ("workspace"), and the ones the person may choose from. */
   organization?:
     | {
         word: string;
@@ -131,13 +131,13 @@ function facts({ locale }: Frame, model: ConsentModel): Html {
   ];
   const only = organization?.options.length === 1 ? organization.options[0] : undefined;
   if (organization !== undefined && only !== undefined)
-    list.push({ label: organization.word, value: html`<bdi>${only.name}</bdi>` });
+    list.push({ label: capitalized(organization.word), value: html`<bdi>${only.name}</bdi>` });
   return html`<div class="facts">${rows(list)}${organization !== undefined && organization.options.length > 1 && organizationSelect(organization)}</div>`;
 }
 
 function organizationSelect(organization: NonNullable<ConsentModel['organization']>): Html {
   return html`<div class="field">
-<label for="organization_id">${organization.word}</label>
+<label for="organization_id">${capitalized(organization.word)}</label>
 <select id="organization_id" name="organization_id">${organization.options.map(
     (option) =>
       html`<option value="${option.id}"${option.id === organization.selected && html` selected`}>${option.name}</option>`,

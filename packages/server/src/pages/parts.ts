@@ -1,7 +1,7 @@
 import { type Html, type HtmlValue, html, safeUrl } from './html.ts';
 import { type Locale, rich, t } from './messages.ts';
 import { displayName } from './plain-text.ts';
-import type { RedirectTarget } from './redirect-target.ts';
+import { type RedirectTarget, shortFront } from './redirect-target.ts';
 
 /** Where a form posts to and what it carries back unchanged (CSRF token, request id). Both are the caller's. */
 export type FormTarget = {
@@ -86,7 +86,7 @@ export function outsideLink(
 ): Html {
   const url = safeUrl(address);
   if (url === undefined) return html`<span>${text}</span>`;
-  return html`<a${look !== 'text' && html` class="${look}"`} href="${url}" rel="noreferrer noopener">${text}</a>`;
+  return html`<a${look !== 'text' && html` class="${look}"`} href="${url}" rel="noreferrer noopener"><span>${text}</span></a>`;
 }
 
 /** A name chosen by a stranger: cleaned, and isolated so that its direction cannot reorder our words. */
@@ -104,7 +104,7 @@ export function cleanName(name: string, max: number = CLIENT_NAME_MAX): string {
  * an internationalised host in punycode with its Unicode form behind.
  */
 export function hostName(target: Extract<RedirectTarget, { kind: 'web' }>): Html {
-  const front = target.host === target.domain ? '' : target.host.slice(0, -target.domain.length);
+  const front = shortFront(target);
   return html`<bdi class="host" dir="ltr">${front}<strong>${target.domain}</strong>${target.port !== undefined && `:${target.port}`}</bdi>${
     target.unicode !== undefined && html` (<bdi>${target.unicode}</bdi>)`
   }`;

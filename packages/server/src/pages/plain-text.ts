@@ -44,3 +44,9 @@ export function maskedEmail(email: string): string {
   if (at < 1) return '•••';
   return `${Array.from(email)[0] ?? ''}•••${email.slice(at)}`;
 }
+
+/** A word at the beginning of a label: "workspace" becomes "Workspace". */
+export function capitalized(word: string): string {
+  const [first = '', ...rest] = Array.from(word);
+  return first.toLocaleUpperCase('en') + rest.join('');
+}

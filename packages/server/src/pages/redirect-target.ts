@@ -41,11 +41,24 @@ export function redirectTarget(uri: string): RedirectTarget {
 
 /** The target as one short plain text: for the tick "I know {host}", links and mails. */
 export function redirectLabel(target: RedirectTarget): string {
-  if (target.kind === 'web')
-    return target.port === undefined ? target.host : `${target.host}:${target.port}`;
-  if (target.kind === 'loopback')
+  if (target.kind === 'web') {
+    const host = `${shortFront(target)}${target.domain}`;
+    return target.port === undefined ? host : `${host}:${target.port}`;
+  }
+  if (target.kind === 'loopback') {
     return target.port === undefined ? 'localhost' : `localhost:${target.port}`;
+  }
   return `${target.scheme}:`;
 }
 
+/**
+ * What stands before the registrable domain. A very long one loses its beginning, never its end: a stranger
+ * chooses it freely and could push the domain that matters out of sight.
+ */
+export function shortFront(target: Extract<RedirectTarget, { kind: 'web' }>): string {
+  const front = target.host.slice(0, Math.max(0, target.host.length - target.domain.length));
+  return front.length > FRONT_MAX ? `…${front.slice(1 - FRONT_MAX)}` : front;
+}
+
+const FRONT_MAX = 32;
 const LOOPBACK = new Set(['localhost', '127.0.0.1', '[::1]']);

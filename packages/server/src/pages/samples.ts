@@ -288,7 +288,7 @@ function consentPages(frame: Frame, outside: Outside): Record<string, Html> {
       tickMissing: true,
       selectedScopes: [],
       organization: {
-        word: outside('Workspace'),
+        word: outside('workspace'),
         options: organizations(outside),
         selected: 'org_2',
       },

@@ -2,6 +2,7 @@ import { type Html, html } from './html.ts';
 import { type Frame, renderPage } from './layout.ts';
 import { t } from './messages.ts';
 import { button, errorSummary, type FormTarget, stepForm, textField } from './parts.ts';
+import { capitalized } from './plain-text.ts';
 import { continueLine, type Purpose, signInTo } from './purpose.ts';
 
 export type SignUpModel = {
@@ -75,7 +76,7 @@ function organizationField(
   if (model.organization === undefined) return undefined;
   return textField({
     name: 'organization_name',
-    label: t(locale, 'signUp.organization', { workspace: model.organization.word }),
+    label: t(locale, 'signUp.organization', { workspace: capitalized(model.organization.word) }),
     type: 'text',
     autocomplete: 'organization',
     value: model.organization.value,

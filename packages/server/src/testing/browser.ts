@@ -21,6 +21,11 @@ export function findChromium(): string | undefined {
   return [...(given === undefined ? [] : [given]), ...usualPlaces].find((path) => existsSync(path));
 }
 
+/** For the `skip` option of a browser test: why it cannot run here, or false when it can. */
+export const browserMissing: string | false =
+  findChromium() === undefined &&
+  'Chromium is not installed: apt-get install chromium, or set CHROMIUM_PATH';
+
 /**
  * A real Chromium, closed when the test ends. Downloads nothing.
  *
@@ -35,8 +40,6 @@ export async function launchBrowser(t: TestContext): Promise<Browser> {
 /** The same without a test around it; the caller closes it. */
 export async function startBrowser(): Promise<Browser> {
   const executablePath = findChromium();
-  if (executablePath === undefined) {
-    throw new Error('browser tests need Chromium: apt-get install chromium, or set CHROMIUM_PATH');
-  }
+  if (executablePath === undefined) throw new Error(String(browserMissing));
   return chromium.launch({ executablePath, args: flags });
 }
