@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import pg from 'pg';
-import { checkChannel, type Database } from './db.ts';
+import { checkChannel, type Database, DatabaseUnavailable } from './db.ts';
 import { failureOf } from './failures.ts';
 
 type Log = (message: string, fields: Record<string, unknown>) => void;
@@ -72,6 +72,7 @@ export function openListener(config: pg.ClientConfig, log: Log): Listener {
   return {
     listen: async (channel, onMessage) => {
       checkChannel(channel);
+      if (stopping.signal.aborted) throw new DatabaseUnavailable('the database is closed');
       const listeners = channels.get(channel) ?? new Set();
       const first = listeners.size === 0;
       channels.set(channel, listeners.add(onMessage));

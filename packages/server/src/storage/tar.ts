@@ -13,10 +13,13 @@ export async function unpack(archive: string, folder: string): Promise<void> {
   const unfinished = `${folder}.new`;
   await rm(unfinished, { recursive: true, force: true });
   await mkdir(unfinished, { recursive: true, mode: 0o700 });
-  for (let at = 0; at + BLOCK <= bytes.length && bytes[at] !== 0; ) {
+  for (let at = 0; bytes[at] !== 0; ) {
     const size = Number.parseInt(field(bytes, at + 124, 12), 8);
     const target = inside(unfinished, join(field(bytes, at + 345, 155), field(bytes, at, 100)));
     const start = at + BLOCK;
+    // Its end is marked by empty blocks; a member without a size fails here too.
+    if (!(start + size < bytes.length))
+      throw new Error(`the archive ends in the middle: ${archive}`);
     if (bytes[at + 156] === '5'.charCodeAt(0)) {
       await mkdir(target, { recursive: true, mode: 0o700 });
     } else {
