@@ -8,7 +8,7 @@ import {
 } from './validate-token.ts';
 
 /** Most tokens remembered per server; the oldest give way. One entry holds the claims, about 1 to 4 KiB. */
-const entryLimit = 10_000;
+const defaultLimit = 10_000;
 
 export type TokenCheck = (token: string) => Promise<TokenOutcome>;
 
@@ -18,7 +18,7 @@ export type TokenCheck = (token: string) => Promise<TokenOutcome>;
  * algorithms to another. A remembered token is still checked for its end and for its key being published
  * (which also brings the key set up to date). Refusals are not remembered: garbage costs no memory.
  */
-export function rememberedValidation(verifier: Verifier): TokenCheck {
+export function rememberedValidation(verifier: Verifier, entryLimit = defaultLimit): TokenCheck {
   const accepted = new Map<string, ValidToken>();
 
   return async (token) => {

@@ -1,0 +1,211 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { McpServerOptions } from '@gatewarden/resource-server';
+import { Client } from '@modelcontextprotocol/sdk/client/index.js';
+import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
+import { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js';
+import { StreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/streamableHttp.js';
+import express from 'express';
+import {
+  type FakeIssuer,
+  scopeClaims,
+  siblingId,
+  startFakeIssuer,
+} from '../../resource-server/test/fake-issuer.ts';
+import {
+  declaration,
+  type Guarded,
+  hostilePaths,
+  serve,
+  toolCall,
+} from '../../resource-server/test/guarded-server.ts';
+import { authOf, gatewarden } from '../src/index.ts';
+
+type App = Pick<Guarded, 'send' | 'port' | 'raw'> & {
+  calls: { path: string; auth: unknown; body: unknown }[];
+};
+
+/** An app whose every route, also the ones Express finds by its loose matching, counts as a tool call. */
+async function startApp(
+  t: Parameters<typeof serve>[0],
+  servers: McpServerOptions | McpServerOptions[],
+  before?: express.RequestHandler,
+): Promise<App> {
+  const app = express();
+  const calls: App['calls'] = [];
+  if (before) app.use(before);
+  app.use(gatewarden(servers));
+  app.all('/mcp', (request, response) => {
+    calls.push({ path: request.originalUrl, auth: authOf(request), body: request.body });
+    response.json({ handled: true });
+  });
+  app.use((request, response) => {
+    calls.push({ path: request.originalUrl, auth: authOf(request), body: request.body });
+    response.json({ handled: true });
+  });
+  return { calls, ...(await serve(t, app)) };
+}
+
+test('Express: no spelling of a public path reaches a route without a token (RS-7)', async (t) => {
+  const issuer = await startFakeIssuer(t);
+  const app = await startApp(t, declaration(issuer, { publicPaths: ['/health'] }));
+  for (const path of hostilePaths) {
+    for (const method of ['GET', 'POST', 'HEAD', 'OPTIONS', 'DELETE']) {
+      await app.send({
+        method,
+        path,
+        ...(method === 'POST' ? { body: toolCall('list_todos') } : {}),
+      });
+    }
+  }
+  assert.deepEqual(app.calls, []);
+  assert.equal((await app.send({ path: '/health' })).status, 200);
+});
+
+test('Express: metadata, challenge, preflight and origin check work in front of the routes (RS-1, RS-11, RS-15, RS-50)', async (t) => {
+  const issuer = await startFakeIssuer(t);
+  const app = await startApp(t, declaration(issuer));
+  const metadata = await app.send({ path: '/.well-known/oauth-protected-resource/mcp' });
+  const refused = await app.send({ body: toolCall('list_todos') });
+  const preflight = await app.send({
+    method: 'OPTIONS',
+    headers: [['Origin', 'http://localhost:6274']],
+  });
+  const foreign = await app.send({
+    token: await issuer.token(),
+    headers: [['Origin', 'https://evil.example']],
+  });
+
+  assert.equal(JSON.parse(metadata.text).resource, 'http://localhost:3333/mcp');
+  assert.deepEqual([refused.status, preflight.status, foreign.status], [401, 204, 403]);
+  assert.match(refused.headers['www-authenticate'] ?? '', /^Bearer resource_metadata="http/);
+  assert.deepEqual(app.calls, []);
+});
+
+test('Express: a body another parser read is the one that is checked and handed on (RS-36, RS-42)', async (t) => {
+  const issuer = await startFakeIssuer(t);
+  const token = await issuer.token();
+  for (const parser of [
+    express.json(),
+    express.raw({ type: '*/*' }),
+    express.text({ type: '*/*' }),
+  ]) {
+    const app = await startApp(t, declaration(issuer), parser);
+    const refused = await app.send({ token, body: toolCall('add_todo') });
+    const allowed = await app.send({ token, body: toolCall('list_todos') });
+    assert.deepEqual([refused.status, allowed.status], [403, 200]);
+    assert.deepEqual(
+      app.calls.map(({ body }) => body),
+      [JSON.parse(toolCall('list_todos'))],
+    );
+  }
+});
+
+test('Express: a body that was swallowed before the guard lets nothing through (RS-42)', async (t) => {
+  const issuer = await startFakeIssuer(t);
+  const app = await startApp(t, declaration(issuer), (request, _response, next) => {
+    request.resume().on('end', () => next());
+  });
+  const answer = await app.send({ token: await issuer.token(), body: toolCall('list_todos') });
+  assert.equal(answer.status, 400);
+  assert.deepEqual(app.calls, []);
+});
+
+test('Express: a placeholder body of an older parser is not taken for the message (RS-36)', async (t) => {
+  const issuer = await startFakeIssuer(t);
+  const app = await startApp(t, declaration(issuer), (request, _response, next) => {
+    request.body = JSON.parse(toolCall('list_todos'));
+    next();
+  });
+  const answer = await app.send({ token: await issuer.token(), body: toolCall('add_todo') });
+  assert.equal(answer.status, 403);
+});
+
+test('Express: a parser after the guard keeps the checked body (RS-36)', async (t) => {
+  const issuer = await startFakeIssuer(t);
+  const app = express();
+  app.use(gatewarden(declaration(issuer)), express.json({ strict: false }));
+  app.post('/mcp', (request, response) => {
+    response.json(request.body);
+  });
+  const { send } = await serve(t, app);
+  const answer = await send({ token: await issuer.token(), body: toolCall('list_todos') });
+  assert.deepEqual(JSON.parse(answer.text), JSON.parse(toolCall('list_todos')));
+});
+
+test('Express: a token for one server of the app fails at the other, however its path is spelled (RS-55)', async (t) => {
+  const issuer = await startFakeIssuer(t);
+  const app = await startApp(t, [
+    declaration(issuer, { resourceId: siblingId, serverUrl: 'http://localhost:3333/notes' }),
+    declaration(issuer),
+  ]);
+  const sibling = await issuer.token({ aud: siblingId });
+  const statuses: number[] = [];
+  for (const path of ['/mcp', '/mcp/', '/MCP', '/%6dcp', '/notes/../mcp', '/notes']) {
+    statuses.push((await app.send({ path, token: sibling })).status);
+  }
+  assert.deepEqual(statuses, [401, 401, 404, 404, 404, 200]);
+});
+
+test('Express: a broken rule ends in the error handler, not in a route (RS-35)', async (t) => {
+  const issuer = await startFakeIssuer(t);
+  const app = express();
+  const errors: unknown[] = [];
+  app.use(gatewarden(declaration(issuer, { tools: { x: () => assert.fail('broken rule') } })));
+  app.post('/mcp', () => assert.fail('reached'));
+  const onError: express.ErrorRequestHandler = (error, _request, response, _next) => {
+    errors.push(error);
+    response.status(500).end();
+  };
+  app.use(onError);
+  const { send } = await serve(t, app);
+  assert.equal((await send({ token: await issuer.token(), body: toolCall('x') })).status, 500);
+  assert.match(String(errors[0]), /broken rule/);
+});
+
+test('Express: the MCP SDK works behind the guard with sessions, streams and the caller in its tools (RS-26, RS-46)', async (t) => {
+  const issuer = await startFakeIssuer(t);
+  const url = await startSdkServer(t, issuer);
+  const client = new Client({ name: 'test', version: '1.0.0' });
+  const token = await issuer.token(scopeClaims('todo:read'));
+  await client.connect(
+    new StreamableHTTPClientTransport(url, {
+      requestInit: { headers: { Authorization: `Bearer ${token}` } },
+    }),
+  );
+  t.after(() => client.close());
+
+  const { tools } = await client.listTools();
+  const result = await client.callTool({ name: 'list_todos', arguments: {} });
+  const refused = client.callTool({ name: 'add_todo', arguments: {} });
+
+  assert.deepEqual(tools.map(({ name }) => name).sort(), ['add_todo', 'list_todos']);
+  assert.deepEqual(result.content, [{ type: 'text', text: 'usr_1 by skc_1' }]);
+  await assert.rejects(refused, /insufficient_scope/);
+});
+
+/** One session per client, its transport kept between requests: POST, GET stream and DELETE. */
+async function startSdkServer(t: Parameters<typeof serve>[0], issuer: FakeIssuer): Promise<URL> {
+  const app = express();
+  app.use(gatewarden(declaration(issuer)));
+  let transport: StreamableHTTPServerTransport | undefined;
+  app.all('/mcp', async (request, response) => {
+    if (!transport) {
+      transport = new StreamableHTTPServerTransport({ sessionIdGenerator: () => 'session-1' });
+      const server = new McpServer({ name: 'test', version: '1.0.0' });
+      for (const name of ['list_todos', 'add_todo']) {
+        server.registerTool(name, {}, ({ authInfo }) => ({
+          content: [
+            { type: 'text', text: `${authInfo?.extra?.['subject']} by ${authInfo?.clientId}` },
+          ],
+        }));
+      }
+      await server.connect(transport);
+      t.after(() => server.close());
+    }
+    // Without the parsed body: the transport must find the same bytes by itself.
+    await transport.handleRequest(request, response);
+  });
+  const { port } = await serve(t, app);
+  return new URL(`http://localhost:${port}/mcp`);
+}
