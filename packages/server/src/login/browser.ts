@@ -1,0 +1,63 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { readCookie, setCookie } from '../http/cookies.ts';
+import type { Ctx } from '../runtime/context.ts';
+import { equalBytes, sha256 } from '../runtime/hash.ts';
+import { newSecret } from '../runtime/ids.ts';
+import {
+  type BrowserSessions,
+  SESSION_COOKIE,
+  SESSION_COOKIE_SECONDS,
+  sessionsOf,
+} from '../sessions/sessions.ts';
+
+/** One browser, known by a random secret in its cookie; rows hold only the hash (AS-30). */
+export type Browser = { readonly hash: Uint8Array };
+
+const COOKIE = 'browser';
+/** 400 days, the longest that browsers keep a cookie. */
+const COOKIE_SECONDS = 400 * 86_400;
+const SECRET = /^[A-Za-z0-9_-]{43}$/;
+
+/** The browser that sent a request, if it has been here before. */
+export function browserIfAny(request: FastifyRequest): Browser | undefined {
+  const secret = readCookie(request, COOKIE);
+  return secret !== undefined && SECRET.test(secret) ? { hash: sha256(secret) } : undefined;
+}
+
+/** The browser that sent a request; a new one gets its secret with this answer. One secret serves all parallel flows. */
+export function browserOf(ctx: Ctx, request: FastifyRequest, reply: FastifyReply): Browser {
+  const known = browserIfAny(request);
+  if (known) return known;
+  const secret = newSecret(ctx);
+  setCookie(request, reply, COOKIE, secret, { maxAge: COOKIE_SECONDS });
+  return { hash: sha256(secret) };
+}
+
+/** Whether a request comes from the browser that a row is bound to, compared in constant time. No cookie: no. */
+export function sameBrowser(
+  request: FastifyRequest,
+  bound: { readonly browserHash: Uint8Array },
+): boolean {
+  const browser = browserIfAny(request);
+  return browser !== undefined && equalBytes(browser.hash, bound.browserHash);
+}
+
+/** Who is signed in in the browser that sent a request. */
+export async function sessionsOfRequest(
+  ctx: Ctx,
+  request: FastifyRequest,
+): Promise<BrowserSessions> {
+  return await sessionsOf(ctx, sessionCookie(request), browserIfAny(request)?.hash);
+}
+
+export function sessionCookie(request: FastifyRequest): string | undefined {
+  return readCookie(request, SESSION_COOKIE);
+}
+
+export function setSessionCookie(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  value: string,
+): void {
+  setCookie(request, reply, SESSION_COOKIE, value, { maxAge: SESSION_COOKIE_SECONDS });
+}

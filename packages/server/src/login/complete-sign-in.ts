@@ -1,0 +1,72 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { recordFor } from '../events/events.ts';
+import { signInTo } from '../pages/purpose.ts';
+import { type Ctx, withDb } from '../runtime/context.ts';
+import { type SignInMethod, startSession } from '../sessions/sessions.ts';
+import { provenUser } from '../users/users.ts';
+import { sessionCookie, setSessionCookie } from './browser.ts';
+import { type LoginRequest, setPromptDone } from './login-requests.store.ts';
+import { factsOf } from './login-requests.ts';
+import { PageError } from './page-error.ts';
+import { type SignInCode, useCode } from './sign-in-codes.store.ts';
+import { eventFacts } from './sign-in-codes.ts';
+
+type Completed =
+  | { readonly kind: 'signed-in'; readonly cookie: string }
+  | { readonly kind: 'disabled'; readonly userId: string }
+  | { readonly kind: 'gone' };
+
+/**
+ * Signs in the person who proved an address, in the browser that sent the request and nowhere else (AS-30). One conditional
+ * UPDATE uses the proof up; person, session and event are in its transaction.
+ *
+ * @returns false when the proof was used up or ended meanwhile: nobody was signed in
+ * @throws {PageError} suspended: the person is switched off, which only they learn, after the proof
+ */
+export async function completeSignIn(
+  ctx: Ctx,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  proof: { login: LoginRequest; code: SignInCode; method: SignInMethod },
+): Promise<boolean> {
+  const { login, code, method } = proof;
+  const cookie = sessionCookie(request);
+  const completed = await ctx.db.transaction(async (tx): Promise<Completed> => {
+    const inside = withDb(ctx, tx);
+    const { environmentId } = ctx;
+    const now = ctx.now();
+    if (!(await useCode(tx, { environmentId, id: code.id, now }))) return { kind: 'gone' };
+    const person = { email: code.email, key: code.emailKey, name: code.displayName };
+    const user = await provenUser(inside, person);
+    if (!user.enabled) {
+      await recordFor(inside, {
+        type: 'sign_in.failed',
+        outcome: 'failure',
+        reason: 'user-disabled',
+        userId: user.id,
+        ...eventFacts(login),
+      });
+      return { kind: 'disabled', userId: user.id };
+    }
+    const { browserHash } = login;
+    const session = await startSession(inside, { userId: user.id, browserHash, method, cookie });
+    await setPromptDone(tx, { environmentId, id: login.id, now });
+    await recordFor(inside, {
+      type: 'sign_in.succeeded',
+      userId: user.id,
+      ...eventFacts(login),
+      data: { method, sessionId: session.sessionId },
+    });
+    return { kind: 'signed-in', cookie: session.cookie };
+  });
+  if (completed.kind === 'gone') return false;
+  if (completed.kind === 'disabled') {
+    const app = signInTo(login.details.purpose);
+    throw new PageError(
+      { kind: 'suspended', app },
+      { ...factsOf(login), userId: completed.userId },
+    );
+  }
+  setSessionCookie(request, reply, completed.cookie);
+  return true;
+}

@@ -1,0 +1,159 @@
+import { type Db, sql } from '../storage/db.ts';
+
+/** How somebody proved who they are. */
+export type SignInMethod = 'email-code' | 'email-link' | 'test-user';
+
+/** A live session of an enabled person. */
+export type Session = {
+  readonly id: string;
+  readonly userId: string;
+  readonly browserHash: Uint8Array;
+  readonly method: string;
+  /** When the person last proved who they are: `auth_time`. */
+  readonly authenticatedAt: Date;
+  readonly lastActiveAt: Date;
+  readonly email: string;
+  readonly name: string;
+};
+
+type Row = {
+  id: string;
+  token_hash: Uint8Array;
+  user_id: string;
+  browser_hash: Uint8Array;
+  method: string;
+  authenticated_at: Date;
+  last_active_at: Date;
+  email: string;
+  name: string;
+};
+
+export type FoundSession = { readonly session: Session; readonly tokenHash: Uint8Array };
+
+function fromRow(row: Row): FoundSession {
+  return {
+    tokenHash: row.token_hash,
+    session: {
+      id: row.id,
+      userId: row.user_id,
+      browserHash: row.browser_hash,
+      method: row.method,
+      authenticatedAt: row.authenticated_at,
+      lastActiveAt: row.last_active_at,
+      email: row.email,
+      name: row.name,
+    },
+  };
+}
+
+/** Those of these tokens that are live, in this browser, and belong to enabled people. */
+export async function findSessions(
+  db: Db,
+  by: {
+    environmentId: string;
+    tokenHashes: readonly Uint8Array[];
+    browserHash: Uint8Array;
+    now: Date;
+  },
+): Promise<FoundSession[]> {
+  const rows = await db.rows<Row>(sql`
+    select s.id, s.token_hash, s.user_id, s.browser_hash, s.method, s.authenticated_at, s.last_active_at, u.email, u.name
+      from sessions s join users u on u.environment_id = s.environment_id and u.id = s.user_id and u.enabled
+     where s.environment_id = ${by.environmentId} and s.token_hash = any(${by.tokenHashes}::bytea[]) and s.browser_hash = ${by.browserHash}
+       and s.ended_at is null and s.idle_expires_at > ${by.now} and s.absolute_expires_at > ${by.now}`);
+  return rows.map(fromRow);
+}
+
+export type NewSession = {
+  environmentId: string;
+  id: string;
+  tokenHash: Uint8Array;
+  browserHash: Uint8Array;
+  userId: string;
+  method: SignInMethod;
+  now: Date;
+  idleExpiresAt: Date;
+  absoluteExpiresAt: Date;
+  address: string;
+  userAgent: string;
+};
+
+/** False when the id is taken: the caller tries another. */
+export async function insertSession(db: Db, session: NewSession): Promise<boolean> {
+  const rows = await db.rows(sql`
+    insert into sessions (environment_id, id, token_hash, browser_hash, user_id, method, authenticated_at, created_at, last_active_at,
+      idle_expires_at, absolute_expires_at, address, user_agent)
+    values (${session.environmentId}, ${session.id}, ${session.tokenHash}, ${session.browserHash}, ${session.userId}, ${session.method}, ${session.now},
+      ${session.now}, ${session.now}, ${session.idleExpiresAt}, ${session.absoluteExpiresAt}, ${session.address}, ${session.userAgent})
+    on conflict (environment_id, id) do nothing
+    returning id`);
+  return rows.length === 1;
+}
+
+export type Renewal = Omit<NewSession, 'browserHash' | 'userId'> & { oldTokenHash: Uint8Array };
+
+/** The person of a session proved it again: new token, new times, same id. False when the old token is no longer the session's. */
+export async function renewSession(db: Db, by: Renewal): Promise<boolean> {
+  const rows = await db.rows(sql`
+    update sessions set token_hash = ${by.tokenHash}, method = ${by.method}, authenticated_at = ${by.now}, last_active_at = ${by.now},
+      idle_expires_at = ${by.idleExpiresAt}, absolute_expires_at = ${by.absoluteExpiresAt}, address = ${by.address}, user_agent = ${by.userAgent}
+     where environment_id = ${by.environmentId} and id = ${by.id} and token_hash = ${by.oldTokenHash} and ended_at is null
+    returning id`);
+  return rows.length === 1;
+}
+
+/** Gives a session another token. False when the old one is no longer the session's. */
+export async function replaceToken(
+  db: Db,
+  by: { environmentId: string; id: string; oldTokenHash: Uint8Array; tokenHash: Uint8Array },
+): Promise<boolean> {
+  const rows = await db.rows(sql`
+    update sessions set token_hash = ${by.tokenHash}
+     where environment_id = ${by.environmentId} and id = ${by.id} and token_hash = ${by.oldTokenHash} and ended_at is null
+    returning id`);
+  return rows.length === 1;
+}
+
+/** Use keeps a session alive, up to its absolute end. */
+export async function touchSession(
+  db: Db,
+  by: { environmentId: string; id: string; now: Date; idleExpiresAt: Date },
+): Promise<void> {
+  await db.rows(sql`
+    update sessions set last_active_at = ${by.now}, idle_expires_at = ${by.idleExpiresAt}
+     where environment_id = ${by.environmentId} and id = ${by.id} and ended_at is null and last_active_at < ${by.now}`);
+}
+
+/** Ends sessions by id; those of another environment or ended before are not touched. */
+export async function endSessions(
+  db: Db,
+  by: { environmentId: string; ids: readonly string[]; because: string; now: Date },
+): Promise<string[]> {
+  const rows = await db.rows<{ id: string }>(sql`
+    update sessions set ended_at = ${by.now}, ended_because = ${by.because}
+     where environment_id = ${by.environmentId} and id = any(${by.ids}::text[]) and ended_at is null
+    returning id`);
+  return rows.map((row) => row.id);
+}
+
+export async function endSessionsOfUser(
+  db: Db,
+  by: { environmentId: string; userId: string; because: string; now: Date },
+): Promise<number> {
+  const rows = await db.rows(sql`
+    update sessions set ended_at = ${by.now}, ended_because = ${by.because}
+     where environment_id = ${by.environmentId} and user_id = ${by.userId} and ended_at is null
+    returning id`);
+  return rows.length;
+}
+
+/** Whether somebody with this address has ever signed in in this browser. */
+export async function hasSignedInHere(
+  db: Db,
+  by: { environmentId: string; browserHash: Uint8Array; emailKey: string },
+): Promise<boolean> {
+  const rows = await db.rows<{ known: boolean }>(sql`
+    select exists (select 1 from sessions s join users u on u.environment_id = s.environment_id and u.id = s.user_id
+      where s.environment_id = ${by.environmentId} and s.browser_hash = ${by.browserHash} and u.email_key = ${by.emailKey}) as known`);
+  return rows[0]?.known === true;
+}
