@@ -140,9 +140,9 @@ export async function emergencyRotation(
   return result;
 }
 
-/** Forgets the remembered keys of an environment, when another process has changed them. */
-export function forgetSigningKeys(db: object, environmentId: string): void {
-  keySets.get(db)?.delete(environmentId);
+/** Reads the keys again at their next use: another process may have changed them. Imported private keys are kept by their id. */
+export function forgetSigningKeys(db: object): void {
+  for (const known of keySets.get(db)?.values() ?? []) known.readAt = Number.NEGATIVE_INFINITY;
 }
 
 /** Why no token could be signed now, for readiness; absent when one could. */

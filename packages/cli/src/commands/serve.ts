@@ -1,0 +1,87 @@
+import { readFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import {
+  type Config,
+  ConfigError,
+  createLog,
+  environmentUrl,
+  portNumber,
+  secretKeys,
+  startGatewarden,
+} from '@gatewarden/server';
+import type { Command } from 'commander';
+import { commonConfig, databaseUrl, isOn } from '../config.ts';
+import { type Io, untilStopped } from '../io.ts';
+
+/** `gatewarden serve`: a production server, configured by the environment alone. */
+export function serveCommand(program: Command, io: Io): void {
+  program
+    .command('serve')
+    .description(
+      'Start a production server. Needs GATEWARDEN_URL, GATEWARDEN_SECRET_KEY and DATABASE_URL (or --embedded).',
+    )
+    .option(
+      '--embedded',
+      'use the embedded database: one process, and a power loss can lose the last writes',
+    )
+    .option('--json', 'print one line of JSON when the server answers')
+    .action(async (flags: { embedded?: boolean; json?: boolean }) => {
+      const config = await productionConfig(flags, io);
+      const log = createLog(config.logLevel);
+      if (config.storage.kind === 'folder')
+        log.warn(
+          { folder: config.storage.path },
+          'the embedded database never waits for the disk: a power loss can lose the last writes, and only this process can use it',
+        );
+      const gatewarden = await startGatewarden(config, { log });
+      try {
+        io.out(
+          flags.json
+            ? `${JSON.stringify({ ready: true, environmentUrl: gatewarden.url, clientId: gatewarden.client.id, pid: process.pid })}\n`
+            : `Gatewarden serves ${gatewarden.url} on ${config.host}:${config.port}\n`,
+        );
+        await untilStopped(io);
+      } finally {
+        await gatewarden.close();
+      }
+    });
+}
+
+/** @throws {ConfigError} the first setting that is missing or wrong, by name */
+async function productionConfig(flags: { embedded?: boolean }, io: Io): Promise<Config> {
+  const { env } = io;
+  const url = env['GATEWARDEN_URL'];
+  if (!url)
+    throw new ConfigError(
+      'GATEWARDEN_URL is not set; give the public https address of this server.',
+    );
+  const keys = env['GATEWARDEN_SECRET_KEY'];
+  if (!keys)
+    throw new ConfigError(
+      'GATEWARDEN_SECRET_KEY is not set; make one with: openssl rand -base64 32',
+    );
+  const database = databaseUrl(env);
+  if (database === undefined && !flags.embedded)
+    throw new ConfigError(
+      'DATABASE_URL is not set; give a postgres:// address, or accept the embedded database with --embedded.',
+    );
+  if (isOn(env, 'GATEWARDEN_ALLOW_LOOPBACK_CLIENTS'))
+    throw new ConfigError(
+      'GATEWARDEN_ALLOW_LOOPBACK_CLIENTS is on; it is for development only and has to be off here.',
+    );
+  return {
+    ...(await commonConfig(env, (path) => readFile(path, 'utf8'))),
+    mode: 'serve',
+    url: environmentUrl(url, 'serve'),
+    host: env['HOST'] ?? '0.0.0.0',
+    port: portNumber('PORT', env['PORT'] ?? '8080'),
+    storage:
+      database === undefined
+        ? { kind: 'folder', path: resolve(env['GATEWARDEN_DATA_DIR'] ?? '.gatewarden') }
+        : { kind: 'postgres', url: database },
+    secretKeys: secretKeys(keys),
+    allowLoopbackClients: false,
+    allowTestUsers: isOn(env, 'GATEWARDEN_ALLOW_TEST_USERS'),
+    exposeToken: undefined,
+  };
+}

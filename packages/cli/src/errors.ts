@@ -1,0 +1,28 @@
+import { ConfigError, DatabaseUnavailable, DataFolderInUse } from '@gatewarden/server';
+
+/** Exit codes of every command. */
+export const EXIT = { done: 0, failed: 1, usage: 2 } as const;
+
+/** Wrong use of a command: a flag that does not fit. */
+export class UsageError extends Error {
+  override name = 'UsageError';
+}
+
+/** One sentence for people, and the exit code. A bug is shown with its stack: hiding it would help nobody. */
+export function explain(error: unknown): { sentence: string; code: number } {
+  if (error instanceof UsageError) return { sentence: error.message, code: EXIT.usage };
+  if (error instanceof ConfigError || error instanceof DataFolderInUse)
+    return { sentence: error.message, code: EXIT.failed };
+  if (error instanceof DatabaseUnavailable)
+    return {
+      sentence: `the database does not answer (${error.message}); check DATABASE_URL and that the server runs.`,
+      code: EXIT.failed,
+    };
+  if (error instanceof Error && 'code' in error && error.code === 'EADDRINUSE')
+    return {
+      sentence: `the port is taken: ${error.message}; choose another with --port.`,
+      code: EXIT.failed,
+    };
+  if (error instanceof Error) return { sentence: error.stack ?? error.message, code: EXIT.failed };
+  return { sentence: 'something unknown went wrong.', code: EXIT.failed };
+}

@@ -1,0 +1,40 @@
+import { Command, CommanderError } from 'commander';
+import { devCommand } from './commands/dev.ts';
+import { migrateCommand } from './commands/migrate.ts';
+import { serveCommand } from './commands/serve.ts';
+import { EXIT, explain } from './errors.ts';
+import type { Io } from './io.ts';
+
+const VERSION = '0.1.0';
+
+/**
+ * The gatewarden command.
+ *
+ * @returns the exit code: 0 done, 1 failed, 2 wrong use
+ */
+export async function main(
+  argv: readonly string[],
+  io: Io = {
+    env: process.env,
+    out: (text) => process.stdout.write(text),
+    err: (text) => process.stderr.write(text),
+    exitOnSignal: true,
+  },
+): Promise<number> {
+  const program = new Command('gatewarden')
+    .description('OAuth 2.1 authorization server for MCP servers.')
+    .version(VERSION)
+    .exitOverride()
+    .configureOutput({ writeOut: io.out, writeErr: io.err })
+    .showHelpAfterError('Run with --help to see what is possible.');
+  for (const add of [devCommand, serveCommand, migrateCommand]) add(program, io);
+  try {
+    await program.parseAsync([...argv], { from: 'user' });
+    return EXIT.done;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
+    const { sentence, code } = explain(error);
+    io.err(`gatewarden: ${sentence}\n`);
+    return code;
+  }
+}

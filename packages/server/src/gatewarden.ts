@@ -1,0 +1,189 @@
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { ensureEnvironmentClient } from './clients/manage-clients.ts';
+import {
+  allEnvironments,
+  type Environment,
+  ensureFirstEnvironment,
+} from './environments/environments.ts';
+import { explainError, renderProblem } from './error-answers.ts';
+import { openCors } from './http/cors.ts';
+import type { Site } from './http/edge.ts';
+import { edgeOf } from './http/edge.ts';
+import { createHttp } from './http/fastify.ts';
+import { mountHealth } from './http/health.routes.ts';
+import { jobs } from './jobs.ts';
+import { ensureSigningKeys, forgetSigningKeys, signingTrouble } from './keys/signing-keys.ts';
+import { mounts, openPaths } from './mounts.ts';
+import { openStorage } from './open-storage.ts';
+import { type Config, isLoopbackHost, warnAboutConfig } from './runtime/config.ts';
+import type { App, Ctx } from './runtime/context.ts';
+import { startJobs } from './runtime/jobs.ts';
+import { createLog, type Log } from './runtime/log.ts';
+import { createMetrics } from './runtime/metrics.ts';
+import { checkOperatorKey } from './runtime/operator-key.ts';
+import { systemNow, systemRandom } from './runtime/outside.ts';
+import { createSafeFetch } from './runtime/safe-fetch.ts';
+import { createSecrets } from './runtime/secrets.ts';
+import { type Database, DatabaseUnavailable } from './storage/db.ts';
+import { schemaState } from './storage/migrate.ts';
+import { forgetRow, rememberRowsOf } from './storage/row-cache.ts';
+
+/** What a test sets, and everybody else leaves alone. */
+export type Outside = {
+  readonly now?: () => Date;
+  readonly random?: (bytes: number) => Uint8Array;
+  readonly log?: Log;
+  readonly database?: Database;
+};
+
+export type Gatewarden = {
+  /** E. */
+  readonly url: string;
+  readonly environment: Environment;
+  /** The environment client; its secret only where it may be read again (development). */
+  readonly client: { readonly id: string; readonly secret: string | undefined };
+  readonly app: App;
+  /** A context for work that no request asked for, such as seeding. */
+  readonly context: () => Ctx;
+  /** Stops accepting, finishes requests in flight within ten seconds, closes the database. */
+  readonly close: () => Promise<void>;
+};
+
+const SHUTDOWN_MS = 10_000;
+
+/** Starts a server: opens storage, makes sure of environment, keys and client, mounts every slice, listens. */
+export async function startGatewarden(config: Config, outside: Outside = {}): Promise<Gatewarden> {
+  const log = outside.log ?? createLog(config.logLevel);
+  const random = outside.random ?? systemRandom;
+  warnAboutConfig(config, log);
+  const database = outside.database ?? (await openStorage(config, log));
+  try {
+    rememberRowsOf(database);
+    const app: App = {
+      config,
+      db: database,
+      now: outside.now ?? systemNow,
+      random,
+      fetch: createSafeFetch({
+        allowLoopback: config.allowLoopbackClients,
+        ownHosts: () => [new URL(config.url).host],
+      }),
+      log,
+      secrets: createSecrets(config.secretKeys, random),
+      metrics: createMetrics({ processMetrics: config.mode === 'serve' }),
+    };
+    return await serve(app, database);
+  } catch (error) {
+    await database.close();
+    throw error;
+  }
+}
+
+async function serve(app: App, database: Database): Promise<Gatewarden> {
+  await checkOperatorKey(app.db, app.secrets, app.now());
+  const environment = await ensureFirstEnvironment(app);
+  await ensureSigningKeys(app, environment.id);
+  const client = await ensureEnvironmentClient(app, environment);
+  await listenForChanges(database);
+  const background = startJobs(app, jobs);
+  const http = createHttp({
+    environmentOf: sitesOf(app, await allEnvironments(app)),
+    random: app.random,
+    log: app.log,
+    metrics: app.metrics,
+    explain: explainError,
+    renderError: (problem, request) => renderProblem(app, problem, request),
+    trustedProxies: app.config.trustedProxies,
+    ...(app.config.tls ? { server: { tls: app.config.tls } } : {}),
+  });
+  const contextOf = (request: FastifyRequest): Ctx => ({ ...app, ...edgeOf(request) });
+  openCors(http, openPaths);
+  mountHealth(http, {
+    ready: () => whyNotReady(app, database, environment),
+    metrics: app.metrics,
+    token: app.config.metricsToken,
+  });
+  for (const mount of mounts) await mount(app, http, contextOf);
+  await http.listen({ port: app.config.port, host: app.config.host });
+  const ctx = (): Ctx => ({
+    ...app,
+    environmentId: environment.id,
+    issuer: environment.url,
+    requestId: 'req_startup',
+    network: { address: '127.0.0.1', userAgent: 'gatewarden' },
+  });
+  return {
+    url: environment.url,
+    environment,
+    client,
+    app,
+    context: ctx,
+    close: closing(http, database, background),
+  };
+}
+
+function closing(
+  http: FastifyInstance,
+  database: Database,
+  background: ReturnType<typeof startJobs>,
+): () => Promise<void> {
+  let closed: Promise<void> | undefined;
+  const close = async (): Promise<void> => {
+    // One half-sent request must not keep the process alive (measured: close() alone waits for ever).
+    const impatience = setTimeout(() => http.server.closeAllConnections(), SHUTDOWN_MS);
+    await http.close();
+    clearTimeout(impatience);
+    await background.stop();
+    await database.close();
+  };
+  return () => {
+    closed ??= close();
+    return closed;
+  };
+}
+
+/** Which environment a host belongs to. Development answers to every name of this machine (surface of `gatewarden dev`). */
+function sitesOf(
+  app: App,
+  environments: readonly Environment[],
+): (host: string) => Site | undefined {
+  const hosts = new Map<string, Site>();
+  for (const { id, url } of environments) {
+    const { host } = new URL(url);
+    if (!hosts.has(host)) hosts.set(host, { environmentId: id, issuer: url });
+  }
+  const [first] = environments;
+  return (host) => {
+    const exact =
+      hosts.get(host) ??
+      hosts.get(host.replace(app.config.url.startsWith('https:') ? /:443$/ : /:80$/, ''));
+    if (exact) return exact;
+    const name = host.replace(/:[0-9]+$/, '');
+    return app.config.mode === 'dev' && first && isLoopbackHost(name)
+      ? { environmentId: first.id, issuer: first.url }
+      : undefined;
+  };
+}
+
+async function listenForChanges(database: Database): Promise<void> {
+  await database.listen('gatewarden_rows', (payload) => {
+    forgetRow(database, payload);
+    forgetSigningKeys(database);
+  });
+}
+
+async function whyNotReady(
+  app: App,
+  database: Database,
+  environment: Environment,
+): Promise<string | undefined> {
+  try {
+    await database.ping();
+    const state = await schemaState(database);
+    if (state !== 'current') return `the database schema is ${state} than this version`;
+    return await signingTrouble({ ...app, environmentId: environment.id });
+  } catch (error) {
+    if (error instanceof DatabaseUnavailable) return 'the database does not answer';
+    throw error;
+  }
+}
