@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import { Client } from '@modelcontextprotocol/sdk/client/index.js';
-import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
 import {
   type FakeIssuer,
   resourceId,
   scopeClaims,
   startFakeIssuer,
-} from '../../resource-server/test/fake-issuer.ts';
-import { toolCall } from '../../resource-server/test/guarded-server.ts';
+} from '@gatewarden/resource-server/testing/fake-issuer';
+import { toolCall } from '@gatewarden/resource-server/testing/guarded-server';
+import { Client } from '@modelcontextprotocol/sdk/client/index.js';
+import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
 import { type Demo, demoScopes, demoTools, startDemo } from '../src/index.ts';
 
 async function start(t: TestContext, issuer: FakeIssuer): Promise<Demo> {

@@ -5,7 +5,7 @@ import type { Runtime } from './runtime/defaults.ts';
 import { fetchJson } from './runtime/limited-fetch.ts';
 import { isRecord } from './strict-json.ts';
 
-export type KeyLookup =
+type KeyLookup =
   | { readonly kind: 'found'; readonly key: CryptoKey }
   /** Not in the set, and the set is as new as the limits allow. */
   | { readonly kind: 'unknown' }

@@ -37,7 +37,7 @@ export async function guardNodeRequest(
 }
 
 /** Describes a Node request for the guard. The path is the one on the wire, whatever a router made of it. */
-export function describe(request: NodeRequest): GuardRequest {
+function describe(request: NodeRequest): GuardRequest {
   return {
     method: request.method ?? '',
     target: request.originalUrl ?? request.url ?? '',

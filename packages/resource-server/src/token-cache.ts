@@ -18,7 +18,10 @@ export type TokenCheck = (token: string) => Promise<TokenOutcome>;
  * algorithms to another. A remembered token is still checked for its end and for its key being published
  * (which also brings the key set up to date). Refusals are not remembered: garbage costs no memory.
  */
-export function rememberedValidation(verifier: Verifier, entryLimit = defaultLimit): TokenCheck {
+export function rememberedValidation(
+  verifier: Verifier,
+  entryLimit: number = defaultLimit,
+): TokenCheck {
   const accepted = new Map<string, ValidToken>();
 
   return async (token) => {

@@ -3,7 +3,7 @@ import type { RefusalReason } from './errors.ts';
 import { isRecord, parseStrictJson } from './strict-json.ts';
 
 /** Largest token that is looked at, in bytes (RS-23). */
-export const tokenSizeLimit = 16_384;
+const tokenSizeLimit = 16_384;
 
 export type ReadToken = {
   readonly header: Readonly<Record<string, unknown>>;

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { gzipSync } from 'node:zlib';
-import { scopeClaims, startFakeIssuer } from './fake-issuer.ts';
-import { challengeOf, declaration, startGuarded, toolCall } from './guarded-server.ts';
+import { scopeClaims, startFakeIssuer } from '../src/testing/fake-issuer.ts';
+import { challengeOf, declaration, startGuarded, toolCall } from '../src/testing/guarded-server.ts';
 
 const both = scopeClaims('todo:read todo:write');
 

@@ -6,8 +6,8 @@ import {
   type McpServerOptions,
   protectMcp,
 } from '../src/index.ts';
-import { resourceId, siblingId, startFakeIssuer } from './fake-issuer.ts';
-import { challengeOf, declaration, startGuarded, toolCall } from './guarded-server.ts';
+import { resourceId, siblingId, startFakeIssuer } from '../src/testing/fake-issuer.ts';
+import { challengeOf, declaration, startGuarded, toolCall } from '../src/testing/guarded-server.ts';
 
 const valid: McpServerOptions = {
   environmentUrl: 'https://auth.example.com',

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { newKey, serverUrl, startFakeIssuer } from './fake-issuer.ts';
-import { declaration, serve, startGuarded, toolCall } from './guarded-server.ts';
+import { newKey, serverUrl, startFakeIssuer } from '../src/testing/fake-issuer.ts';
+import { declaration, serve, startGuarded, toolCall } from '../src/testing/guarded-server.ts';
 
 test('the keys of one issuer never prove a token of another (RS-18)', async (t) => {
   const [ours, theirs] = [await startFakeIssuer(t), await startFakeIssuer(t)];

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
 import { exportJWK, generateKeyPair } from 'jose';
-import { newKey, type SigningKey, startFakeIssuer } from './fake-issuer.ts';
-import { declaration, serve, startGuarded } from './guarded-server.ts';
+import { newKey, type SigningKey, startFakeIssuer } from '../src/testing/fake-issuer.ts';
+import { declaration, serve, startGuarded } from '../src/testing/guarded-server.ts';
 
 let first: SigningKey;
 let second: SigningKey;

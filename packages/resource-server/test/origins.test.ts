@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { startFakeIssuer } from './fake-issuer.ts';
-import { declaration, startGuarded, toolCall } from './guarded-server.ts';
+import { startFakeIssuer } from '../src/testing/fake-issuer.ts';
+import { declaration, startGuarded, toolCall } from '../src/testing/guarded-server.ts';
 
 const inspector = 'http://localhost:6274';
 

@@ -1,7 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { resourceId, startFakeIssuer } from './fake-issuer.ts';
-import { declaration, hostilePaths, startGuarded, toolCall } from './guarded-server.ts';
+import { resourceId, startFakeIssuer } from '../src/testing/fake-issuer.ts';
+import {
+  declaration,
+  hostilePaths,
+  startGuarded,
+  toolCall,
+} from '../src/testing/guarded-server.ts';
 
 test('no spelling of a public path reaches a handler without a token (RS-7)', async (t) => {
   const issuer = await startFakeIssuer(t);

@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ConfigurationError, defineMcpServer, protectMcp, readToolScopeMap } from '../src/index.ts';
-import { type FakeIssuer, scopeClaims, startFakeIssuer } from './fake-issuer.ts';
+import { type FakeIssuer, scopeClaims, startFakeIssuer } from '../src/testing/fake-issuer.ts';
 import {
   challengeOf,
   declaration,
   type Guarded,
   startGuarded,
   toolCall,
-} from './guarded-server.ts';
+} from '../src/testing/guarded-server.ts';
 
 async function statusOf(
   issuer: FakeIssuer,

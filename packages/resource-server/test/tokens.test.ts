@@ -12,8 +12,13 @@ import {
   siblingId,
   signText,
   startFakeIssuer,
-} from './fake-issuer.ts';
-import { type Answer, challengeOf, declaration, startGuarded } from './guarded-server.ts';
+} from '../src/testing/fake-issuer.ts';
+import {
+  type Answer,
+  challengeOf,
+  declaration,
+  startGuarded,
+} from '../src/testing/guarded-server.ts';
 
 let rsa: SigningKey;
 let otherRsa: SigningKey;

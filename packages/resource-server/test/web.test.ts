@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { guardFetch, type McpAuth, type McpServerOptions, protectMcp } from '../src/index.ts';
-import { type FakeIssuer, serverUrl, startFakeIssuer } from './fake-issuer.ts';
-import { declaration, hostilePaths, toolCall } from './guarded-server.ts';
+import { type FakeIssuer, serverUrl, startFakeIssuer } from '../src/testing/fake-issuer.ts';
+import { declaration, hostilePaths, toolCall } from '../src/testing/guarded-server.ts';
 
 type Seen = { url: string; auth: McpAuth | undefined; body: unknown; text: string };
 

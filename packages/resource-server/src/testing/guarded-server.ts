@@ -6,8 +6,8 @@ import {
 } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import type { TestContext } from 'node:test';
-import type { GuardEvent, McpServerOptions } from '../src/index.ts';
-import { guardNodeRequest, protectMcp } from '../src/index.ts';
+import type { GuardEvent, McpServerOptions } from '../index.ts';
+import { guardNodeRequest, protectMcp } from '../index.ts';
 import { type FakeIssuer, resourceId, serverUrl } from './fake-issuer.ts';
 
 export type Answer = {
@@ -27,7 +27,7 @@ export type Guarded = {
   raw(bytes: string): Promise<string>;
 };
 
-export type Sent = {
+type Sent = {
   readonly method?: string;
   readonly path?: string;
   readonly headers?: readonly (readonly [string, string])[];
@@ -156,7 +156,7 @@ export function challengeOf(answer: Answer): Record<string, string> {
 /**
  * Paths that careless exceptions for `.well-known` let through. None of them may reach a handler without a token.
  */
-export const hostilePaths = [
+export const hostilePaths: readonly string[] = [
   '/mcp',
   '/mcp/',
   '/MCP',
