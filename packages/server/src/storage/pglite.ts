@@ -81,9 +81,9 @@ export function startEngine(where: { dataDir?: string; loadDataDir?: Blob }): Pr
 /** The embedded engine behind our own interface; `release` runs once it is closed. */
 export function databaseOf(
   pglite: PGlite,
-  hooks: { release?: () => Promise<void>; log?: Log } = {},
+  hooks: { release?: () => Promise<void>; log?: Log; longestWait?: number } = {},
 ): Database {
-  const queue = exclusiveQueue();
+  const queue = exclusiveQueue(hooks.longestWait);
   const wire = wireOf(pglite);
   let closing: Promise<void> | undefined;
 

@@ -1,5 +1,5 @@
 import { createReadStream } from 'node:fs';
-import { mkdir, open, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join, normalize, sep } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { createGunzip } from 'node:zlib';
@@ -29,7 +29,6 @@ export async function unpack(archive: string, folder: string): Promise<void> {
     at = start + Math.ceil(size / BLOCK) * BLOCK;
   }
   await rename(unfinished, folder);
-  await syncFolder(dirname(folder));
 }
 
 function field(bytes: Buffer, at: number, length: number): string {
@@ -42,10 +41,4 @@ function inside(folder: string, name: string): string {
   if (path !== folder && !path.startsWith(folder + sep))
     throw new Error(`archive member outside of its folder: ${name}`);
   return path;
-}
-
-async function syncFolder(folder: string): Promise<void> {
-  if (process.platform === 'win32') return;
-  const handle = await open(folder, 'r');
-  await handle.sync().finally(() => handle.close());
 }

@@ -16,7 +16,7 @@ import { type Migration, type Options, readMigrations } from './migrate.ts';
  */
 
 /** Grows when make-template.ts changes what it makes. */
-const FORMAT = 1;
+const FORMAT = 2;
 const KEEP = 2 * 24 * 3600 * 1000;
 const PACKAGE = fileURLToPath(new URL('../../', import.meta.url));
 
