@@ -10,7 +10,7 @@ function problemsOf(t: { after(work: () => void): void }, path: string, line: st
   const fine = {
     [`${SERVER}/clients/clients.store.ts`]: "import { sql } from '../storage/db.ts';\n",
   };
-  return [...checkImports(plant(t, { ...fine, [path]: `${line}\n` })).problems];
+  return [...checkImports(plant(t, { ...fine, [path]: `${line}\n` }), {}).problems];
 }
 
 const REFUSED: readonly (readonly [string, string, string, RegExp])[] = [
@@ -169,5 +169,26 @@ for (const [what, path, line] of ALLOWED) {
 }
 
 test('import check: a tree without imports counts none, which the report refuses', (t) => {
-  assert.equal(checkImports(plant(t, { 'packages/server/src/a.ts': 'export {};' })).looked, 0);
+  assert.equal(checkImports(plant(t, { 'packages/server/src/a.ts': 'export {};' }), {}).looked, 0);
+});
+
+test('import check: an exception counts for its one import, and must be needed', (t) => {
+  const line = "import { x } from '../clients/x.ts';\n";
+  const root = plant(t, { [`${SERVER}/keys/a.ts`]: line, [`${SERVER}/keys/b.ts`]: line });
+
+  const { problems } = checkImports(root, {
+    'keys/a.ts > clients/x.ts': 'a reason',
+    'keys/c.ts > clients/x.ts': 'a reason',
+  });
+
+  assert.equal(problems.length, 2);
+  assert.match(problems[0] ?? '', /keys\/b\.ts/);
+  assert.match(problems[1] ?? '', /nothing needs .*keys\/c\.ts/);
+});
+
+test('import check: the types of Fastify may stand in the files of a page, Fastify itself may not', (t) => {
+  const path = `${SERVER}/login/visit.ts`;
+
+  assert.deepEqual(problemsOf(t, path, "import type { FastifyRequest } from 'fastify';"), []);
+  assert.equal(problemsOf(t, path, "import fastify from 'fastify';").length, 1);
 });

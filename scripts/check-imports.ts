@@ -2,6 +2,7 @@
 // packages and libraries stay inside their fences. The data is in import-order.ts.
 import { posix } from 'node:path';
 import {
+  EXCEPTIONS,
   MOUNTED_SUFFIXES,
   PACKAGE_IMPORTS,
   SERVER_FENCES,
@@ -96,14 +97,19 @@ function checkServerImport(
   return undefined;
 }
 
-function checkServerFile(file: SourceFile, imported: Import): string | undefined {
-  const from = file.path.slice(SERVER.length);
+/** Where an import inside the server leads: a file of the server, or a library. */
+function targetOf(from: string, { specifier }: Import): string {
+  return specifier.startsWith('.') ? posix.join(posix.dirname(from), specifier) : specifier;
+}
+
+function checkServerFile(from: string, imported: Import): string | undefined {
+  const to = targetOf(from, imported);
   if (imported.specifier.startsWith('.')) {
-    const to = posix.join(posix.dirname(from), imported.specifier);
     return to.startsWith('..') ? undefined : checkServerImport(from, to, imported);
   }
-  const fence = SERVER_FENCES.find(({ library }) => library.test(imported.specifier));
-  return fence && !fence.allowed.test(from) ? fence.why : undefined;
+  const fence = SERVER_FENCES.find(({ library }) => library.test(to));
+  if (!fence || fence.allowed.test(from)) return undefined;
+  return imported.typeOnly && fence.typesAllowed?.test(from) ? undefined : fence.why;
 }
 
 function checkPackages(file: SourceFile, { specifier }: Import): string | undefined {
@@ -126,21 +132,29 @@ function checkPackages(file: SourceFile, { specifier }: Import): string | undefi
 }
 
 /** Looks at every import of the repository's packages. */
-export function checkImports(root: string): Findings {
+export function checkImports(root: string, exceptions: Readonly<Record<string, string>>): Findings {
   const files = listFiles(root, ['packages/*/{src,test}/**/*.ts', 'conformance/**/*.ts']);
   const problems: string[] = [];
+  const unused = new Set(Object.keys(exceptions));
   let looked = 0;
   for (const path of files) {
     const file = readSource(root, path);
+    const from =
+      path.startsWith(SERVER) && !isTestFile(path) ? path.slice(SERVER.length) : undefined;
     for (const imported of importsOf(file)) {
       looked += 1;
-      const inServer = path.startsWith(SERVER) && !isTestFile(path);
-      const problem =
-        checkPackages(file, imported) ?? (inServer ? checkServerFile(file, imported) : undefined);
+      const crossing = checkPackages(file, imported);
+      const inside = from === undefined ? undefined : checkServerFile(from, imported);
+      const excuse = from === undefined ? '' : `${from} > ${targetOf(from, imported)}`;
+      const excused = inside !== undefined && Object.hasOwn(exceptions, excuse);
+      if (excused) unused.delete(excuse);
+      const problem = crossing ?? (excused ? undefined : inside);
       if (problem) problems.push(`${path}: imports ${imported.specifier}: ${problem}`);
     }
   }
+  for (const excuse of unused)
+    problems.push(`scripts/import-order.ts: nothing needs the exception "${excuse}"`);
   return { looked, what: `imports in ${files.length} files`, problems };
 }
 
-if (isMain(import.meta.url)) report('check-imports', checkImports(repositoryRoot));
+if (isMain(import.meta.url)) report('check-imports', checkImports(repositoryRoot, EXCEPTIONS));
