@@ -57,7 +57,7 @@ ${
     (group) => html`${items(locale, group, ofGroup(granted, group), choice, false)}`,
   )}</ul></div>`
 }
-${exactNames(locale, choice.scopes)}
+${exactNames(locale, choice)}
 </section>`;
 }
 
@@ -140,10 +140,10 @@ function newTag(locale: Locale): Html {
 }
 
 /** The raw names, and the tools each unlocks, folded: people read titles, developers names. */
-function exactNames(locale: Locale, scopes: readonly ConsentScope[]): Html | false {
-  if (scopes.length === 0) return false;
-  const list = scopes.map((scope) => ({
-    label: scope.title ?? scope.name,
+function exactNames(locale: Locale, choice: ScopeChoice): Html | false {
+  if (choice.scopes.length === 0) return false;
+  const list = choice.scopes.map((scope) => ({
+    label: words(locale, scope, choice).title,
     value: html`<code>${scope.name}</code>${
       scope.tools !== undefined &&
       scope.tools.length > 0 &&

@@ -1,6 +1,7 @@
 // Guards Allow against clicks meant for another window (AS-153): it stays inert until the page has been visible
-// and focused for 700 ms without a break and has since seen a pointer move, a touch or a key. Without scripts the
-// tick has to be set by hand; where the page allows it, this file hides the tick and sets it when Allow wakes up.
+// and focused for 700 ms without a break and has since seen a pointer move, a touch or a key. It is drawn inert during
+// the 700 ms only: people move, touch or press a key on their way to it. Without scripts the tick has to be set by
+// hand; where the page allows it, this file hides the tick and sets it when Allow wakes up.
 {
   const QUIET = 700;
   const form = document.querySelector('form[data-step="consent"]');
@@ -23,6 +24,7 @@
     if (document.visibilityState === 'visible' && document.hasFocus()) {
       timer = setTimeout(() => {
         settled = true;
+        allow.removeAttribute('aria-disabled');
       }, QUIET);
     }
   };
@@ -33,7 +35,6 @@
     if (event.type === 'pointermove' && event.movementX === 0 && event.movementY === 0) return;
     if (event.repeat) return;
     awake = true;
-    allow.removeAttribute('aria-disabled');
     if (automatic?.hidden) tick.checked = true;
   };
 

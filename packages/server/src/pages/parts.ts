@@ -129,7 +129,7 @@ export function disclosure(summary: HtmlValue, content: Html): Html {
   return html`<details><summary>${summary}</summary>${content}</details>`;
 }
 
-export type Row = { label: string; value: HtmlValue };
+export type Row = { label: HtmlValue; value: HtmlValue };
 
 /** Names and values, one below the other. */
 export function rows(list: readonly Row[]): Html {
