@@ -46,6 +46,7 @@ const CHECKS = [
   ours('check-html'),
   ours('check-leftovers'),
   node('requirements', 'scripts/requirements.mjs', ['--check'], /[1-9]\d* requirements/),
+  node('storage', 'scripts/storage-tables.mjs', ['--check'], /[1-9]\d* tables/),
 ];
 
 /** Runs one check to its end; its output is kept whole, so that two at once do not mix their lines. */

@@ -4,9 +4,14 @@ import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { run } from './child.mjs';
 
+const SCRIPTS = [
+  'packages/contract/scripts/generate.mjs',
+  'scripts/requirements.mjs',
+  'scripts/storage-tables.mjs',
+];
 const root = resolve(fileURLToPath(import.meta.url), '../..');
 
-for (const script of ['packages/contract/scripts/generate.mjs', 'scripts/requirements.mjs']) {
+for (const script of SCRIPTS) {
   if (!existsSync(join(root, script))) throw new Error(`${script} is missing`);
   const { code } = await run(process.execPath, [join(root, script)], { cwd: root });
   if (code !== 0) {
