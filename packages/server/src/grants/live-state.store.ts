@@ -1,0 +1,65 @@
+import { type Sql, sql } from '../storage/db.ts';
+
+/** What a code or grant depends on, as it is in the database at this moment and not as a cache remembers it (AS-97, AS-114). */
+export type LiveState = {
+  /** Why nothing may be issued any more; absent when everything is in order. */
+  readonly ended: 'user' | 'client' | 'server' | 'consent' | 'session' | undefined;
+  readonly user: { readonly email: string; readonly emailVerified: boolean; readonly name: string };
+  /** Secrets behind the handles in access tokens. Empty when the row is gone; `ended` is set then. */
+  readonly userSecret: Uint8Array;
+  readonly clientSecret: Uint8Array;
+};
+
+export type LiveRow = {
+  user_email: string | null;
+  user_name: string | null;
+  user_verified: boolean;
+  user_secret: Uint8Array | null;
+  client_secret: Uint8Array | null;
+  user_live: boolean;
+  client_live: boolean;
+  server_live: boolean;
+  consent_live: boolean;
+  session_live: boolean;
+};
+
+/**
+ * Columns and joins that read the live state beside a row `x` with the columns of a code or grant. Signing out in a browser
+ * ends what applications got from that session; an MCP client keeps working until an administrator revokes the session.
+ */
+export const liveColumns: Sql = sql`
+  u.email as user_email, u.name as user_name, u.email_verified_at is not null as user_verified, u.revocation_secret as user_secret,
+  cl.revocation_secret as client_secret,
+  coalesce(u.enabled, false) as user_live,
+  coalesce(cl.enabled and cl.deleted_at is null, false) as client_live,
+  (x.mcp_server_id is null or coalesce(m.enabled and m.deleted_at is null, false)) as server_live,
+  case when x.mcp_server_id is null then co.revoked_at is null else coalesce(co.id is not null and co.revoked_at is null, false) end as consent_live,
+  case when x.mcp_server_id is null then coalesce(se.ended_at is null and se.id is not null, false) else not coalesce(se.ended_because in ('revoked', 'admin'), false) end as session_live`;
+
+export const liveJoins: Sql = sql`
+  left join users u on u.environment_id = x.environment_id and u.id = x.user_id
+  left join clients cl on cl.environment_id = x.environment_id and cl.id = x.client_id
+  left join mcp_servers m on m.environment_id = x.environment_id and m.id = x.mcp_server_id
+  left join consents co on co.environment_id = x.environment_id and co.id = x.consent_id
+  left join sessions se on se.environment_id = x.environment_id and se.id = x.session_id`;
+
+export function liveStateFrom(row: LiveRow): LiveState {
+  return {
+    ended: endedBy(row),
+    user: {
+      email: row.user_email ?? '',
+      emailVerified: row.user_verified,
+      name: row.user_name ?? '',
+    },
+    userSecret: row.user_secret ?? new Uint8Array(),
+    clientSecret: row.client_secret ?? new Uint8Array(),
+  };
+}
+
+function endedBy(row: LiveRow): LiveState['ended'] {
+  if (!row.user_live) return 'user';
+  if (!row.client_live) return 'client';
+  if (!row.server_live) return 'server';
+  if (!row.consent_live) return 'consent';
+  return row.session_live ? undefined : 'session';
+}

@@ -1,0 +1,129 @@
+import type { Client } from '../../clients/clients.ts';
+import { record } from '../../events/events.ts';
+import { findMachine } from '../../grants/machine-tokens.store.ts';
+import { revocationHandle } from '../../grants/revocation-handles.ts';
+import { audienceOf, findMcpServer, isServing, type McpServer } from '../../mcp/mcp-servers.ts';
+import type { Ctx } from '../../runtime/context.ts';
+import { OAuthError } from '../oauth-error.ts';
+import { parseScope } from '../scope.ts';
+import type { Authorization, GrantRequest, GrantType } from './grant.ts';
+import { keepResource } from './keep-resource.ts';
+import { accessTokenLifetime } from './lifetimes.ts';
+import { MANAGEMENT_TOKEN_SECONDS, managementAudience } from './management-caller.ts';
+
+export const clientCredentialsGrant: GrantType = {
+  name: 'client_credentials',
+  allows: mayActForItself,
+  authorize: authorizeMachine,
+};
+
+/** Confidential clients of an administrator, without redirect URIs or marked for it (AS-98); environment clients (AS-99). */
+function mayActForItself(client: Client, method: GrantRequest['method']): boolean {
+  if (client.registration !== 'admin' || method === 'none') return false;
+  if (client.kind === 'environment') return client.managementApi;
+  return client.redirectUris.length === 0 || client.grantTypes.includes('client_credentials');
+}
+
+/**
+ * A token for the client itself (RFC 6749 section 4.4): for the MCP server it belongs to, or, for an environment client at E,
+ * for the management API (AS-99, AS-149).
+ *
+ * @throws {OAuthError} unauthorized_client: the client belongs to no MCP server
+ * @throws {OAuthError} invalid_scope: only scopes that the client does not have
+ * @throws {OAuthError} invalid_target: another resource than the client's server
+ */
+async function authorizeMachine(ctx: Ctx, request: GrantRequest): Promise<Authorization> {
+  const { client, form, trail } = request;
+  const resources = [
+    ...form.resources,
+    ...(form.params['audience'] === undefined ? [] : [form.params['audience']]),
+  ]; // AS-40
+  if (client.kind === 'environment') return await forManagement(ctx, request, resources);
+  const mcpServer = await serverOf(ctx, request);
+  trail.mcpServerId = mcpServer.id;
+  await keepResource(ctx, resources, { mcpServer });
+  const allowed = client.scopes.filter((scope) =>
+    mcpServer.scopes.some((known) => known.name === scope),
+  );
+  const scopes = grantedScopes(form.params['scope'], allowed);
+  const live = await findMachine(ctx.db, {
+    environmentId: ctx.environmentId,
+    clientId: client.id,
+    mcpServerId: mcpServer.id,
+  });
+  if (!live)
+    throw new OAuthError('invalid_client', 'the client is not available', {
+      detail: 'disabled or deleted',
+    });
+  return {
+    ...machine(ctx, client, scopes),
+    mcpServer,
+    audience: audienceOf(mcpServer),
+    lifetimeSeconds: accessTokenLifetime(client, mcpServer),
+    revocationHandles: [revocationHandle(live.revocationSecret, mcpServer.id)],
+  };
+}
+
+async function forManagement(
+  ctx: Ctx,
+  request: GrantRequest,
+  resources: readonly string[],
+): Promise<Authorization> {
+  const { client, form } = request;
+  const audience = managementAudience(ctx);
+  if (request.at.mcpServer)
+    throw new OAuthError(
+      'unauthorized_client',
+      "this client gets tokens at the environment's token endpoint",
+    );
+  if (resources.some((resource) => resource !== audience && resource !== ctx.issuer))
+    throw new OAuthError('invalid_target', 'this client gets tokens for the management API only');
+  const live = await findMachine(ctx.db, { environmentId: ctx.environmentId, clientId: client.id });
+  if (!live?.managementApi)
+    throw new OAuthError('invalid_client', 'the client is not available', {
+      detail: 'disabled or deleted',
+    });
+  return {
+    ...machine(ctx, client, grantedScopes(form.params['scope'], client.scopes)),
+    mcpServer: undefined,
+    audience,
+    lifetimeSeconds: client.settings.accessTokenLifetime ?? MANAGEMENT_TOKEN_SECONDS,
+    revocationHandles: [revocationHandle(live.revocationSecret, ctx.environmentId)],
+  };
+}
+
+function machine(ctx: Ctx, client: Client, scopes: readonly string[]) {
+  return {
+    subject: client.id,
+    scopes,
+    person: undefined,
+    organizationId: client.organizationId,
+    idToken: undefined,
+    // Nothing is used up: the event is all there is to write.
+    commit: async (event) => {
+      await record(ctx.db, event);
+      return { refreshToken: undefined };
+    },
+  } satisfies Partial<Authorization>;
+}
+
+/** The server of the endpoint, or at E the one that the client belongs to. */
+async function serverOf(ctx: Ctx, { at, client }: GrantRequest): Promise<McpServer> {
+  const own =
+    client.mcpServerId === undefined ? undefined : await findMcpServer(ctx, client.mcpServerId);
+  if (!own || (at.mcpServer && at.mcpServer.id !== own.id))
+    throw new OAuthError('unauthorized_client', 'the client belongs to no MCP server here');
+  if (!isServing(own))
+    throw new OAuthError('invalid_request', 'the MCP server of this client is switched off');
+  return own;
+}
+
+/** What was asked for and the client may have; all it may have if nothing was asked for (AS-98). */
+function grantedScopes(asked: string | undefined, allowed: readonly string[]): readonly string[] {
+  const scopes = parseScope(asked);
+  if (scopes.length === 0) return allowed;
+  const granted = scopes.filter((scope) => allowed.includes(scope));
+  if (granted.length === 0)
+    throw new OAuthError('invalid_scope', 'the client has none of these scopes');
+  return granted;
+}
