@@ -50,9 +50,6 @@ export const STORE_FOLDERS: readonly string[] = ['storage', 'runtime', 'events',
 export const EXCEPTIONS: Readonly<Record<string, string>> = {
   'environments/rate-limit.ts > storage/db.ts': 'the count is the decision (docs/adr/0005)',
   'events/events.ts > storage/db.ts': 'an event is a part of the statement that causes it',
-  'grants/live-state.ts > storage/db.ts': 'parts that several stores put into their statements',
-  'grants/revocation-handles.ts > storage/db.ts':
-    'parts that several stores put into their statements',
   'keys/signing-keys.ts > events/events.ts': 'a rotation writes its event in the same transaction',
   'runtime/operator-key.ts > storage/db.ts': 'reads its row before there is a context',
 };
