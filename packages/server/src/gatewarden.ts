@@ -13,11 +13,12 @@ import { createHttp } from './http/fastify.ts';
 import { mountHealth } from './http/health.routes.ts';
 import { jobs } from './jobs.ts';
 import { ensureSigningKeys, forgetSigningKeys, signingTrouble } from './keys/signing-keys.ts';
-import { mounts, openPaths } from './mounts.ts';
+import { mounts } from './mounts.ts';
+import { OPEN_PATHS } from './oauth/discovery/open-paths.ts';
 import { openStorage } from './open-storage.ts';
 import { type Config, isLoopbackHost, warnAboutConfig } from './runtime/config.ts';
 import type { App, Ctx } from './runtime/context.ts';
-import { startJobs } from './runtime/jobs.ts';
+import { type RunningJobs, startJobs } from './runtime/jobs.ts';
 import { createLog, type Log } from './runtime/log.ts';
 import { createMetrics } from './runtime/metrics.ts';
 import { checkOperatorKey } from './runtime/operator-key.ts';
@@ -72,14 +73,14 @@ export async function startGatewarden(config: Config, outside: Outside = {}): Pr
       secrets: createSecrets(config.secretKeys, random),
       metrics: createMetrics({ processMetrics: config.mode === 'serve' }),
     };
-    return await serve(app, database);
+    return await serve(app, database, outside.database === undefined);
   } catch (error) {
-    await database.close();
+    if (!outside.database) await database.close();
     throw error;
   }
 }
 
-async function serve(app: App, database: Database): Promise<Gatewarden> {
+async function serve(app: App, database: Database, ownsDatabase: boolean): Promise<Gatewarden> {
   await checkOperatorKey(app.db, app.secrets, app.now());
   const environment = await ensureFirstEnvironment(app);
   await ensureSigningKeys(app, environment.id);
@@ -97,7 +98,7 @@ async function serve(app: App, database: Database): Promise<Gatewarden> {
     ...(app.config.tls ? { server: { tls: app.config.tls } } : {}),
   });
   const contextOf = (request: FastifyRequest): Ctx => ({ ...app, ...edgeOf(request) });
-  openCors(http, openPaths);
+  openCors(http, OPEN_PATHS);
   mountHealth(http, {
     ready: () => whyNotReady(app, database, environment),
     metrics: app.metrics,
@@ -118,14 +119,14 @@ async function serve(app: App, database: Database): Promise<Gatewarden> {
     client,
     app,
     context: ctx,
-    close: closing(http, database, background),
+    close: closing(http, background, ownsDatabase ? database : undefined),
   };
 }
 
 function closing(
   http: FastifyInstance,
-  database: Database,
-  background: ReturnType<typeof startJobs>,
+  background: RunningJobs,
+  database: Database | undefined,
 ): () => Promise<void> {
   let closed: Promise<void> | undefined;
   const close = async (): Promise<void> => {
@@ -134,7 +135,7 @@ function closing(
     await http.close();
     clearTimeout(impatience);
     await background.stop();
-    await database.close();
+    await database?.close();
   };
   return () => {
     closed ??= close();

@@ -48,7 +48,7 @@ export async function consentModel(
     account: {
       name: signedIn.user.name || undefined,
       email: signedIn.user.email,
-      switchUrl: `/login/${login.id}/accounts`,
+      switchUrl: `/login/${login.id}/account`,
     },
     scopes: scopesOf(request.scopes, request.openIdScopes, mcpServer, granted),
     offlineDays: mcpServer && Math.round(mcpServer.refreshAbsoluteLifetime / DAY),

@@ -1,0 +1,16 @@
+import { sendMails, sweepMails } from './email/send-mails.job.ts';
+import { cleanUpGrants, eraseSalts } from './grants/clean-up.job.ts';
+import { sweepLogins } from './login/sweep-logins.job.ts';
+import type { Job } from './runtime/jobs.ts';
+
+const SECOND = 1000;
+const MINUTE = 60 * SECOND;
+
+/** Background work, with how often each process turns to it. */
+export const jobs: readonly Job[] = [
+  { name: 'send mails', everyMs: SECOND, run: sendMails },
+  { name: 'erase salts of refresh tokens', everyMs: 15 * SECOND, run: eraseSalts },
+  { name: 'sweep mails', everyMs: 10 * MINUTE, run: sweepMails },
+  { name: 'sweep logins', everyMs: MINUTE, run: sweepLogins },
+  { name: 'clean up grants', everyMs: 10 * MINUTE, run: cleanUpGrants },
+];

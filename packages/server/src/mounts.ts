@@ -1,0 +1,49 @@
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { mountRegistration } from './clients/registration.routes.ts';
+import { mountDevMailbox } from './email/dev-mailbox.routes.ts';
+import { mountConfirmLink } from './login/confirm-link.page.ts';
+import { mountEmailCode } from './login/email-code.page.ts';
+import { mountLoginHub } from './login/hub.page.ts';
+import { mountIdentify } from './login/identify.page.ts';
+import { mountLogout } from './login/logout.routes.ts';
+import { mountPickAccount } from './login/pick-account.page.ts';
+import { mountSignUp } from './login/sign-up.page.ts';
+import { mountAuthorize } from './oauth/authorize/authorize.routes.ts';
+import { mountConsent } from './oauth/authorize/consent.page.ts';
+import { mountJwks } from './oauth/discovery/jwks.routes.ts';
+import { mountMetadata } from './oauth/discovery/metadata.routes.ts';
+import { mountIntrospection } from './oauth/token/introspection.routes.ts';
+import { mountRevocation } from './oauth/token/revocation.routes.ts';
+import { mountToken } from './oauth/token/token.routes.ts';
+import { mountUserinfo } from './oauth/token/userinfo.routes.ts';
+import { mountAssets } from './pages/assets.routes.ts';
+import type { App, Ctx } from './runtime/context.ts';
+
+/** A slice mounts its own routes. */
+export type Mount = (
+  app: App,
+  http: FastifyInstance,
+  contextOf: (request: FastifyRequest) => Ctx,
+) => void | Promise<void>;
+
+/** Everything that answers, in no particular order. */
+export const mounts: readonly Mount[] = [
+  mountAssets,
+  mountMetadata,
+  mountJwks,
+  mountAuthorize,
+  mountConsent,
+  mountToken,
+  mountRevocation,
+  mountIntrospection,
+  mountUserinfo,
+  mountRegistration,
+  mountLoginHub,
+  mountIdentify,
+  mountSignUp,
+  mountEmailCode,
+  mountConfirmLink,
+  mountPickAccount,
+  mountLogout,
+  mountDevMailbox,
+];
