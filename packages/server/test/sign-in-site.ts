@@ -29,12 +29,27 @@ export type SignInSite = {
   app: App;
   ctx: Ctx;
   origin: string;
-  clock: { advance(seconds: number): void };
+  clock: TestClock;
   /** A new browser: its own cookies. */
   browser(headers?: Record<string, string>): TestBrowser;
 };
 
+/** Time goes on by itself, and further when told. */
+export type TestClock = { now(): Date; advance(seconds: number): void };
+
+function testClock(): TestClock {
+  let offset = 0;
+  return {
+    now: () => new Date(Date.now() + offset),
+    advance: (seconds) => {
+      offset += seconds * 1000;
+    },
+  };
+}
+
 export type SiteOptions = {
+  /** Another site's, for two processes that agree on the time. */
+  clock?: TestClock;
   database: Database;
   config?: Partial<Config>;
   /** E as configured; by default the address the server listens on. */
@@ -49,8 +64,8 @@ type Cleanup = { after(work: () => Promise<void>): void };
  * one for the browser and sends it to the hub. `/oauth/authorize/{id}` says who it would issue a code for.
  */
 export async function startSignInSite(t: Cleanup, options: SiteOptions): Promise<SignInSite> {
-  let offset = 0;
-  const now = () => new Date(Date.now() + offset);
+  const { clock = testClock() } = options;
+  const { now } = clock;
   const random = (bytes: number) => new Uint8Array(randomBytes(bytes));
   let site = { environmentId: '', issuer: '' };
   const http = createHttp({ environmentOf: () => site, random, log: silentLog });
@@ -61,7 +76,7 @@ export async function startSignInSite(t: Cleanup, options: SiteOptions): Promise
   };
   mountStart(http, contextOf);
   const config = configOf(options);
-  const early = { config } as App; // mounting reads nothing but the configuration
+  const early: { config: Config } = { config };
   for (const mount of [
     mountDevMailbox,
     mountLoginHub,
@@ -72,7 +87,7 @@ export async function startSignInSite(t: Cleanup, options: SiteOptions): Promise
     mountPickAccount,
     mountLogout,
   ]) {
-    mount(early, http, contextOf);
+    mount(early as App, http, contextOf); // mounting reads nothing but the configuration
   }
   await http.listen({ port: 0, host: '127.0.0.1' });
   t.after(() => http.close());
@@ -96,7 +111,7 @@ export async function startSignInSite(t: Cleanup, options: SiteOptions): Promise
     app,
     ctx: { ...app, ...site, requestId: 'req_test', network },
     origin,
-    clock: { advance: (seconds) => (offset += seconds * 1000) },
+    clock,
     browser: (headers = {}) => new TestBrowser(origin, headers),
   };
 }

@@ -31,7 +31,7 @@ export function nextStep(
   if (login.decision && facts.current) return { kind: 'done' };
   // A code asked for after the last proof means that the person wants to be somebody else.
   const { current, codeAskedAt } = facts;
-  if (codeAskedAt && !(current && current.authenticatedAt.getTime() >= codeAskedAt.getTime())) {
+  if (codeAskedAt && !(current && current.authenticatedAt.getTime() > codeAskedAt.getTime())) {
     return { kind: 'email-code' };
   }
   if (current && satisfies(login, current, facts.now)) return { kind: 'done' };
