@@ -1,0 +1,118 @@
+import { createLocalJWKSet, errors, type JWTPayload, type JWTVerifyResult, jwtVerify } from 'jose';
+import type { Ctx } from '../runtime/context.ts';
+import type { Client, ClientJwks } from './client.ts';
+import { jwksProblem } from './client-jwks.ts';
+import { findKeySet, saveKeySet } from './client-keys.store.ts';
+import { fetchWithinBudget } from './fetch-budget.ts';
+
+/** RFC 7523 with what AS-92 allows; no symmetric algorithm, and never `none`. */
+export const ASSERTION_ALGORITHMS = ['RS256', 'PS256', 'ES256', 'EdDSA'];
+
+const LIMITS = { timeoutMs: 5000, maxBytes: 65_536, accept: ['application/json', '+json'] };
+const SKEW_SECONDS = 30;
+/** A key set is asked for anew after this; one that was valid within a day still counts while its host is down. */
+const FRESH_MS = 15 * 60_000;
+const USABLE_MS = 24 * 60 * 60_000;
+/** How often an unknown key id may make us look again. */
+const REFETCH_MS = 30_000;
+
+export type Verified =
+  | { readonly kind: 'verified'; readonly claims: JWTPayload; readonly typ: string | undefined }
+  | { readonly kind: 'wrong'; readonly detail: string }
+  /** The keys cannot be had now: trouble on the way, and no fault of the client's. */
+  | { readonly kind: 'no-keys'; readonly detail: string };
+
+/** Verifies signature and times of a JWT by a client's published keys; the audience and the rest are the caller's. */
+export async function verifyWithClientKeys(
+  ctx: Ctx,
+  client: Client,
+  jwt: string,
+): Promise<Verified> {
+  const keys = await clientKeys(ctx, client, false);
+  if (keys.kind !== 'keys') return keys;
+  const first = await verify(ctx, keys.jwks, jwt);
+  if (first !== 'unknown-key') return first;
+  // One more look for a key that was published since (AS-92).
+  const again = await clientKeys(ctx, client, true);
+  if (again.kind !== 'keys') return again;
+  const second = await verify(ctx, again.jwks, jwt);
+  return second === 'unknown-key'
+    ? { kind: 'wrong', detail: 'no published key verifies the signature' }
+    : second;
+}
+
+type Keys =
+  | { readonly kind: 'keys'; readonly jwks: ClientJwks }
+  | Exclude<Verified, { kind: 'verified' }>;
+
+async function clientKeys(ctx: Ctx, client: Client, again: boolean): Promise<Keys> {
+  if (client.jwks) return { kind: 'keys', jwks: client.jwks };
+  if (client.jwksUri === undefined) return { kind: 'wrong', detail: 'the client has no keys' };
+  const by = { environmentId: ctx.environmentId, url: client.jwksUri };
+  const stored = await findKeySet(ctx.db, by);
+  const age = stored ? ctx.now().getTime() - stored.fetchedAt.getTime() : Number.POSITIVE_INFINITY;
+  if (stored && age < (again ? REFETCH_MS : FRESH_MS)) return { kind: 'keys', jwks: stored.jwks };
+  const fetched = await fetchWithinBudget(ctx, client.jwksUri, LIMITS, stored ? 'url' : 'host');
+  if (fetched.kind === 'fetched') {
+    const check = jwksProblem(parsed(fetched.body));
+    if (check.kind === 'invalid')
+      return { kind: 'wrong', detail: `the key set cannot be used: ${check.problem}` };
+    await saveKeySet(ctx.db, { ...by, jwks: check.jwks, now: ctx.now() });
+    return { kind: 'keys', jwks: check.jwks };
+  }
+  if (stored && age < USABLE_MS) return { kind: 'keys', jwks: stored.jwks };
+  return { kind: 'no-keys', detail: fetched.kind === 'busy' ? 'too many fetches' : fetched.detail };
+}
+
+async function verify(ctx: Ctx, jwks: ClientJwks, jwt: string): Promise<Verified | 'unknown-key'> {
+  const options = {
+    algorithms: ASSERTION_ALGORITHMS,
+    clockTolerance: SKEW_SECONDS,
+    currentDate: ctx.now(),
+  };
+  try {
+    return verified(await jwtVerify(jwt, createLocalJWKSet({ keys: [...jwks.keys] }), options));
+  } catch (error) {
+    if (error instanceof errors.JWKSNoMatchingKey) return 'unknown-key';
+    if (error instanceof errors.JWKSMultipleMatchingKeys)
+      return await verifyWithAny(error, jwt, options);
+    if (error instanceof errors.JWSSignatureVerificationFailed)
+      return { kind: 'wrong', detail: 'the signature is wrong' };
+    return {
+      kind: 'wrong',
+      detail:
+        error instanceof errors.JOSEError
+          ? error.message
+          : 'the assertion is not a JWT of a usable key',
+    };
+  }
+}
+
+/** No key id, several keys: the signature decides (RFC 7517 section 4.5 makes the id optional). */
+async function verifyWithAny(
+  candidates: errors.JWKSMultipleMatchingKeys,
+  jwt: string,
+  options: { algorithms: string[]; clockTolerance: number; currentDate: Date },
+): Promise<Verified | 'unknown-key'> {
+  for await (const key of candidates) {
+    try {
+      return verified(await jwtVerify(jwt, key, options));
+    } catch (error) {
+      if (!(error instanceof errors.JWSSignatureVerificationFailed))
+        return { kind: 'wrong', detail: 'the assertion is not valid' };
+    }
+  }
+  return { kind: 'wrong', detail: 'the signature is wrong' };
+}
+
+function verified(result: JWTVerifyResult): Verified {
+  return { kind: 'verified', claims: result.payload, typ: result.protectedHeader.typ };
+}
+
+function parsed(body: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body));
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,54 @@
+import type { Ctx } from '../runtime/context.ts';
+import type { Db } from '../storage/db.ts';
+import type { Client } from './client.ts';
+import { isDocumentUrl, resolveDocumentClient } from './client-id-metadata-document.ts';
+import { type ClientResolution, type ClientUse, clientRecord } from './client-resolution.ts';
+import * as store from './clients.store.ts';
+
+export type { Client, ClientDisplay, ClientSettings, TokenEndpointAuthMethod } from './client.ts';
+export type { ClientResolution, ClientUse } from './client-resolution.ts';
+
+const LONGEST_ID = 64;
+
+/**
+ * The client a request names, if it may be used at this issuer. A URL is a client ID metadata document, fetched when what we
+ * know of it is not fresh (AS-70 to AS-83); everything else is a row of ours.
+ */
+export async function resolveClient(
+  ctx: Ctx,
+  clientId: string,
+  use: ClientUse,
+): Promise<ClientResolution> {
+  if (isDocumentUrl(clientId)) return await resolveDocumentClient(ctx, clientId, use);
+  if (!isOurId(clientId)) return { kind: 'unknown' };
+  const record = await clientRecord(ctx, clientId);
+  if (!record) return { kind: 'unknown' };
+  if (record.deletedAt) return { kind: 'unknown', tombstoneAt: record.deletedAt };
+  if (!record.client.enabled) return { kind: 'unknown' };
+  return isAtHome(record.client, use)
+    ? { kind: 'found', client: record.client }
+    : { kind: 'not-here' };
+}
+
+/**
+ * AS-7, AS-64: a client bound to one server works there and, as AS-33 and AS-98 say, at E; applications and environment
+ * clients work at E only. An organization's machine client has no server and works at E.
+ */
+function isAtHome(client: Client, use: ClientUse): boolean {
+  if (!use.mcpServer) return true;
+  if (client.kind === 'environment') return use.environmentClients === true;
+  return client.kind === 'mcp' && client.mcpServerId === use.mcpServer.id;
+}
+
+/** Cheap, and keeps what cannot be an id away from database and cache. */
+function isOurId(id: string): boolean {
+  return id.length <= LONGEST_ID && /^[a-z0-9]+_[0-9]{1,20}$/.test(id);
+}
+
+/** A person completed the first authorization of this client: it is no longer new here (AS-127), and does not expire after a week (AS-67). */
+export async function markCompleted(
+  db: Db,
+  by: { environmentId: string; id: string; now: Date },
+): Promise<void> {
+  await store.markCompleted(db, by);
+}
