@@ -15,19 +15,22 @@ const exposedHeaders =
  */
 export function checkOrigin(server: McpServer, request: GuardRequest): Respond | undefined {
   if (!server.checkOrigin) return undefined;
-  const hosts = request.header('host');
-  const [host] = hosts;
-  const url = host !== undefined && hosts.length === 1 ? hostUrl(server, host) : undefined;
-  if (!url) return forbiddenOrigin('Host');
-  const local = isLoopbackName(url.hostname) && isBoundToLoopback(server, request);
-  if (!local && !server.hosts.has(url.host)) return forbiddenOrigin('Host');
+  const [host, ...others] = request.header('host');
+  if (host === undefined || others.length > 0) return forbiddenOrigin('Host');
+  if (!server.hosts.has(host) && !isOwnHost(server, request, host)) return forbiddenOrigin('Host');
 
-  const origins = request.header('origin');
-  const [origin] = origins;
+  const [origin, ...more] = request.header('origin');
   if (origin === undefined || server.allowedOrigins === '*') return undefined;
-  if (origins.length > 1) return forbiddenOrigin('Origin');
+  if (more.length > 0) return forbiddenOrigin('Origin');
   if (origin === server.origin || server.allowedOrigins.has(origin)) return undefined;
-  return local && isLoopbackOrigin(origin) ? undefined : forbiddenOrigin('Origin');
+  const local = isLocal(server, request, hostUrl(server, host)) && isLoopbackOrigin(origin);
+  return local ? undefined : forbiddenOrigin('Origin');
+}
+
+/** The slower half of the comparison: default ports, upper case and loopback names. */
+function isOwnHost(server: McpServer, request: GuardRequest, host: string): boolean {
+  const url = hostUrl(server, host);
+  return url !== undefined && (server.hosts.has(url.host) || isLocal(server, request, url));
 }
 
 /** `Host` as a URL of the server's own scheme, so that a default port compares as absent; undefined when it is more than host and port. */
@@ -37,7 +40,9 @@ function hostUrl(server: McpServer, host: string): URL | undefined {
   return new URL(text);
 }
 
-function isBoundToLoopback(server: McpServer, request: GuardRequest): boolean {
+/** A loopback name, at an end of the connection that is loopback. */
+function isLocal(server: McpServer, request: GuardRequest, url: URL | undefined): boolean {
+  if (!url || !isLoopbackName(url.hostname)) return false;
   return request.localAddress === undefined
     ? server.loopback
     : isLoopbackAddress(request.localAddress);

@@ -26,7 +26,8 @@ export function ownIssuers(
   const { environmentUrl, resourceId } = options;
   if (environmentUrl === undefined && resourceId === undefined) return undefined;
   if (environmentUrl === undefined || resourceId === undefined) {
-    throw new ConfigurationError('missing_issuer', 'environmentUrl and resourceId belong together');
+    const missing = environmentUrl === undefined ? 'environmentUrl' : 'resourceId';
+    throw new ConfigurationError('missing_issuer', `${missing} is missing`);
   }
   if (!/^res_[0-9A-Za-z]{1,64}$/.test(resourceId)) {
     throw new ConfigurationError(

@@ -94,6 +94,7 @@ test('messages of the wrong form are JSON-RPC errors, not calls (RS-36)', async 
     [[[]], -32600],
     [[[JSON.parse(toolCall('add_todo'))]], -32600],
     [[JSON.parse(toolCall('list_todos')), 'text'], -32600],
+    [Array(1_001).fill({ jsonrpc: '2.0', method: 'ping' }), -32600],
   ];
   for (const [message, code] of cases) {
     const answer = await server.send({ token, body: JSON.stringify(message) });
@@ -159,6 +160,10 @@ test('a body above the limit is 413, declared or chunked, and never reaches a ha
 
   assert.equal((await server.send({ token, body: large })).status, 413);
   assert.equal((await server.send({ token, body: large, headers: chunked })).status, 413);
+  const announced = await server.raw(
+    `POST /mcp HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${token}\r\nContent-Type: application/json\r\nContent-Length: 5000000\r\n\r\n`,
+  );
+  assert.match(announced, /^HTTP\/1\.1 413 /, 'without waiting for what was announced');
   assert.deepEqual(server.calls, []);
   const small = await server.send({ token, body: toolCall('list_todos'), headers: chunked });
   assert.equal(small.status, 200);
@@ -189,7 +194,8 @@ test('a batch is decided as a whole (RS-38)', async (t) => {
   });
 
   assert.deepEqual([mixed.status, challengeOf(mixed)['scope']], [403, 'todo:read todo:write']);
-  assert.deepEqual([allowed.status, full.status], [200, 200]);
+  const turned = await server.send({ token, body: JSON.stringify([write, read]) });
+  assert.deepEqual([turned.status, allowed.status, full.status], [403, 200, 200]);
   assert.equal(server.calls.length, 2);
 });
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { protectMcp } from '../src/index.ts';
 import { startFakeIssuer } from '../src/testing/fake-issuer.ts';
 import { declaration, startGuarded, toolCall } from '../src/testing/guarded-server.ts';
 
@@ -179,4 +180,35 @@ test('any origin may call where the declaration says so, but never with another 
 
   assert.deepEqual([open.status, open.headers['access-control-allow-origin']], [200, '*']);
   assert.equal(rebound.status, 403);
+});
+
+test('a loopback name means nothing at an address others can reach (RS-50)', async (t) => {
+  const issuer = await startFakeIssuer(t);
+  const token = await issuer.token();
+  const statusAt = async (serverUrl: string, localAddress: string | undefined): Promise<number> => {
+    const guard = protectMcp(
+      declaration(issuer, { serverUrl, audiences: ['http://localhost:3333/mcp'] }),
+    );
+    const decision = await guard.decide({
+      method: 'GET',
+      target: '/mcp',
+      header: (name) =>
+        ({ host: ['localhost:9'], origin: [inspector], authorization: [`Bearer ${token}`] })[
+          name
+        ] ?? [],
+      body: async () => ({ kind: 'unreadable' }),
+      localAddress,
+    });
+    return decision.kind === 'respond' ? decision.status : 200;
+  };
+  const publicUrl = 'https://mcp.example.com/mcp';
+  for (const address of ['127.0.0.1', '::1', '::ffff:127.0.0.1']) {
+    assert.equal(await statusAt(publicUrl, address), 200, address);
+  }
+  for (const address of ['10.0.0.5', '::ffff:10.0.0.5', '2001:db8::1']) {
+    assert.equal(await statusAt(publicUrl, address), 403, address);
+  }
+  // Where the platform does not tell the address, the declaration does.
+  assert.equal(await statusAt('http://localhost:3333/mcp', undefined), 200);
+  assert.equal(await statusAt(publicUrl, undefined), 403);
 });

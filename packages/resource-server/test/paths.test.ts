@@ -92,3 +92,26 @@ test('the metadata answers a preflight and refuses to be written (RS-5)', async 
   assert.equal(post.status, 405);
   assert.deepEqual(server.calls, []);
 });
+
+test('forged Host and forwarded headers change nothing that clients are told (RS-4)', async (t) => {
+  const issuer = await startFakeIssuer(t);
+  const server = await startGuarded(t, declaration(issuer));
+  const path = '/.well-known/oauth-protected-resource/mcp';
+  const forged: [string, string][] = [
+    ['X-Forwarded-Host', 'evil.example'],
+    ['X-Forwarded-Proto', 'https'],
+    ['Forwarded', 'host=evil.example;proto=https'],
+  ];
+
+  const plain = await server.send({ path });
+  const [document, challenge] = [
+    await server.send({ path, headers: [...forged, ['Host', 'evil.example']] }),
+    await server.send({ headers: forged }),
+  ];
+
+  assert.equal(document.text, plain.text);
+  assert.equal(
+    challenge.headers['www-authenticate'],
+    `Bearer resource_metadata="http://localhost:3333${path}"`,
+  );
+});

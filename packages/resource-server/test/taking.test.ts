@@ -141,3 +141,14 @@ test('a token in a form body is never used (RS-9)', async (t) => {
   assert.deepEqual([both.status, challengeOf(both)['error']], [400, 'invalid_request']);
   assert.deepEqual(server.calls, []);
 });
+
+test('a challenge is printable ASCII, whatever the declaration says (RS-13)', async (t) => {
+  const issuer = await startFakeIssuer(t);
+  const server = await startGuarded(
+    t,
+    declaration(issuer, { realm: 'To-dos\r\nX-Evil: 1 für "alle"' }),
+  );
+  const answer = await server.send({});
+  assert.equal(answer.headers['x-evil'], undefined);
+  assert.equal(challengeOf(answer)['realm'], 'To-dosX-Evil: 1 fr "alle"');
+});
