@@ -147,8 +147,17 @@ function createHttp2(handler: RequestHandler, options: DualServerOptions): http2
     maxSessionMemory: 10,
     settings: { maxHeaderListSize: options.maxHeaderSize ?? 32_768, maxConcurrentStreams: 100 },
   });
-  // The compatibility request and response have the members of their HTTP/1.1 namesakes; the types only differ by name.
-  server.on('request', handler as unknown as Parameters<typeof server.on>[1]);
+  server.on('request', (request, response) => {
+    // An answer can be complete before the body is: without a reset the peer would wait to send the rest (RFC 9113 §8.1).
+    // Node.js says that the answer is complete only by asking for trailers.
+    response.stream.once('wantTrailers', () => {
+      setImmediate(() => {
+        if (!request.readableEnded) request.stream.close(http2.constants.NGHTTP2_NO_ERROR);
+      });
+    });
+    // The compatibility request and response have the members of their HTTP/1.1 namesakes; the types only differ by name.
+    handler(request as unknown as http.IncomingMessage, response as unknown as http.ServerResponse);
+  });
   const requestTimeout = options.requestTimeout ?? 30_000;
   server.on('stream', (stream) => {
     // HTTP/2 has no counterpart of requestTimeout: a body sent byte by byte would hold its stream for ever.

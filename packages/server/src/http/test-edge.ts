@@ -63,6 +63,8 @@ export async function send(
       },
     );
     request.once('error', reject);
+    if (body.length > 0 && headers['transfer-encoding'] === undefined)
+      request.setHeader('content-length', Buffer.byteLength(body));
     request.end(body);
   });
 }

@@ -1,0 +1,82 @@
+import { type DescMethod, getOption } from '@bufbuild/protobuf';
+import {
+  AuthenticationType,
+  auth_option,
+} from '@gatewarden/contract/scalekit/v1/options/options_pb';
+import type { Ctx } from '../runtime/context.ts';
+import { ApiError } from './api-error.ts';
+
+/** Who makes a management call. */
+export type Caller =
+  | { readonly kind: 'anonymous' }
+  /** A client of the environment, with a token of its own. */
+  | { readonly kind: 'environment-client'; readonly clientId: string };
+
+/**
+ * Proves who calls, from the one `authorization` of the headers.
+ *
+ * @throws {ApiError} unauthenticated: no token, or one that is malformed, unknown or expired
+ * @throws {ApiError} permission_denied: a good token of somebody who may not use this API
+ */
+export type AuthenticateCaller = (
+  ctx: Ctx,
+  headers: Headers,
+  method: DescMethod,
+) => Promise<Caller>;
+
+/** The bit of `auth_option` that lets a kind of caller in. */
+const BITS: Readonly<Record<Caller['kind'], number>> = {
+  anonymous: AuthenticationType.NONE,
+  'environment-client': AuthenticationType.CLIENT,
+};
+
+/** Some libraries send the token twice, and one of the two may be old. */
+const MOST_TRIED = 2;
+
+/**
+ * Whether this call may be made, by the contract's own word on each method. What a method does not say is refused, also to
+ * callers who proved who they are; but first of all they have to prove it.
+ */
+export async function admitCaller(
+  ctx: Ctx,
+  method: DescMethod,
+  headers: Headers,
+  authorizations: readonly string[],
+  authenticate: AuthenticateCaller,
+): Promise<Caller> {
+  const allowed = getOption(method, auth_option).authenticationType;
+  if (allowed === AuthenticationType.NONE) return { kind: 'anonymous' };
+  const caller = await firstThatCounts(ctx, method, headers, authorizations, authenticate);
+  if ((allowed & BITS[caller.kind]) === 0 || caller.kind === 'anonymous') {
+    throw new ApiError(
+      'permission_denied',
+      'PERMISSION_DENIED',
+      'this caller may not use this method',
+    );
+  }
+  return caller;
+}
+
+async function firstThatCounts(
+  ctx: Ctx,
+  method: DescMethod,
+  headers: Headers,
+  authorizations: readonly string[],
+  authenticate: AuthenticateCaller,
+): Promise<Caller> {
+  const candidates = [...new Set(authorizations)].slice(0, MOST_TRIED);
+  const withOne = (authorization: string | undefined): Headers => {
+    const copy = new Headers(headers);
+    copy.delete('authorization');
+    if (authorization !== undefined) copy.set('authorization', authorization);
+    return copy;
+  };
+  for (const candidate of candidates.slice(0, -1)) {
+    try {
+      return await authenticate(ctx, withOne(candidate), method);
+    } catch (error) {
+      if (!(error instanceof ApiError) || error.code !== 'unauthenticated') throw error;
+    }
+  }
+  return await authenticate(ctx, withOne(candidates.at(-1)), method);
+}

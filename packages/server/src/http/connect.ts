@@ -1,0 +1,191 @@
+import type { DescMethod, DescMethodUnary } from '@bufbuild/protobuf';
+import {
+  ConnectError,
+  createConnectRouter,
+  createContextKey,
+  createContextValues,
+  type HandlerContext,
+} from '@connectrpc/connect';
+import type { UniversalHandler, UniversalServerResponse } from '@connectrpc/connect/protocol';
+import { errorFromJsonBytes, errorToJsonBytes } from '@connectrpc/connect/protocol-connect';
+import { setTrailerStatus } from '@connectrpc/connect/protocol-grpc';
+import {
+  compressionBrotli,
+  compressionGzip,
+  universalRequestFromNodeRequest,
+  universalResponseToNodeResponse,
+} from '@connectrpc/connect-node';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { ApiError } from './api-error.ts';
+import { apiFailure, toConnectError } from './api-failure.ts';
+import type { Admitted, Calls, Service } from './calls.ts';
+
+const READ_LIMIT = 1_048_576;
+const WRITE_LIMIT = 16_777_216;
+
+const requestKey = createContextKey<FastifyRequest | undefined>(undefined);
+const admittedKey = createContextKey<Admitted | undefined>(undefined);
+
+/**
+ * Mounts services for gRPC, gRPC-Web and Connect at `/<service>/<method>`. Callers are checked before anything of the body is
+ * read. Each failure carries an `ErrorInfo`, also those the protocol layer raises by itself.
+ */
+export function mountConnect(
+  app: FastifyInstance,
+  calls: Calls,
+  services: readonly Service[],
+): void {
+  const router = createConnectRouter({
+    requestGate: async (context) => {
+      const request = requestOf(context);
+      await failing(calls, context.method, request, async () => {
+        context.values.set(
+          admittedKey,
+          await calls.admit(context.method, request, context.requestHeader),
+        );
+      });
+    },
+    acceptCompression: [compressionGzip, compressionBrotli],
+    readMaxBytes: READ_LIMIT,
+    writeMaxBytes: WRITE_LIMIT,
+  });
+  for (const service of services) {
+    for (const method of service.desc.methods) {
+      if (method.methodKind !== 'unary') throw new Error(`${method.name} is not unary`);
+      // Checked above; a union member's message types do not narrow with its kind.
+      const unary = method as DescMethodUnary;
+      router.rpc(unary, async (message, context) => {
+        const admitted = context.values.get(admittedKey);
+        if (!admitted) throw new Error('a call reached its method without passing the gate');
+        return await failing(calls, method, requestOf(context), () =>
+          calls.run(service, method, message, admitted),
+        );
+      });
+    }
+  }
+  answerUnknownMethods(app);
+  app.register((scope, _options, done) => {
+    // The handlers read the raw body themselves, within their own limit.
+    scope.removeAllContentTypeParsers();
+    scope.addContentTypeParser('*', (_request, _payload, parsed) => parsed(null, undefined));
+    for (const handler of router.handlers) {
+      scope.post(
+        handler.requestPath,
+        async (request, reply) => await serve(calls, handler, request, reply),
+      );
+    }
+    done();
+  });
+}
+
+async function failing<T>(
+  calls: Calls,
+  method: DescMethod,
+  request: FastifyRequest,
+  work: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw toConnectError(calls.fail(method, request, error));
+  }
+}
+
+function requestOf(context: HandlerContext): FastifyRequest {
+  const request = context.values.get(requestKey);
+  if (!request) throw new Error('a call without its HTTP request');
+  return request;
+}
+
+async function serve(
+  calls: Calls,
+  handler: UniversalHandler,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<void> {
+  const values = createContextValues().set(requestKey, request);
+  reply.hijack();
+  for (const [name, value] of Object.entries(reply.getHeaders())) {
+    if (value !== undefined) reply.raw.setHeader(name, value);
+  }
+  try {
+    const response = await handler(
+      universalRequestFromNodeRequest(request.raw, reply.raw, undefined, values),
+    );
+    await universalResponseToNodeResponse(await withDetails(response, request), reply.raw);
+  } catch (error) {
+    // The peer went away, or the answer could not be written; there is nobody left to tell.
+    calls.fail(handler.method, request, error);
+    reply.raw.destroy();
+  }
+}
+
+/**
+ * Adds the detail to errors that arose outside of our pipeline: an unreadable message, an unknown compression, a body over the
+ * limit. Clients read `grpc-status-details-bin` unchecked, so no gRPC error may go without.
+ */
+async function withDetails(
+  response: UniversalServerResponse,
+  request: FastifyRequest,
+): Promise<UniversalServerResponse> {
+  const { trailer, body } = response;
+  if (trailer && body) return { ...response, body: thenComplete(body, trailer, request) };
+  if (
+    response.status < 400 ||
+    !body ||
+    !response.header?.get('content-type')?.startsWith('application/json')
+  )
+    return response;
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of body) chunks.push(chunk);
+  const error = errorFromJsonBytes(
+    Buffer.concat(chunks),
+    undefined,
+    new ConnectError('unreadable error'),
+  );
+  if (error.details.length > 0) return { ...response, body: once(Buffer.concat(chunks)) };
+  const bytes = errorToJsonBytes(completed(error, request), undefined);
+  response.header.delete('content-encoding');
+  response.header.set('content-length', String(bytes.byteLength));
+  return { ...response, body: once(bytes) };
+}
+
+async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield bytes;
+}
+
+async function* thenComplete(
+  body: AsyncIterable<Uint8Array>,
+  trailer: Headers,
+  request: FastifyRequest,
+): AsyncGenerator<Uint8Array> {
+  yield* body;
+  const status = Number(trailer.get('grpc-status') ?? '0');
+  if (status === 0 || trailer.has('grpc-status-details-bin')) return;
+  const message = decodeURIComponent(trailer.get('grpc-message') ?? '');
+  setTrailerStatus(trailer, completed(new ConnectError(message, status), request));
+}
+
+function completed(error: ConnectError, request: FastifyRequest): ConnectError {
+  return toConnectError(apiFailure(error, request.id));
+}
+
+/** A gRPC call to a path that is no method gets `unimplemented` in gRPC's own terms, not an HTTP 404. */
+function answerUnknownMethods(app: FastifyInstance): void {
+  app.addHook('onRequest', (request, reply, done) => {
+    const type = request.headers['content-type'] ?? '';
+    if (!request.is404 || request.method !== 'POST' || !type.startsWith('application/grpc')) {
+      done();
+      return;
+    }
+    const failure = apiFailure(
+      new ApiError('unimplemented', 'NOT_IMPLEMENTED', 'there is no such method'),
+      request.id,
+    );
+    const headers = new Headers({
+      'content-type': type.startsWith('application/grpc-web') ? type : 'application/grpc',
+    });
+    setTrailerStatus(headers, toConnectError(failure));
+    reply.code(200).headers(Object.fromEntries(headers)).send();
+  });
+}
