@@ -6,6 +6,7 @@ import { type App, type Ctx, withDb } from '../runtime/context.ts';
 import { SESSION_COOKIE, type Session, signOutBrowser } from '../sessions/sessions.ts';
 import { type Browser, browserIfAny, sessionCookie, sessionsOfRequest } from './browser.ts';
 import { CSRF_FIELD, checkPost, csrfToken, type FormBinding } from './csrf.ts';
+import { namesSession } from './logout-hint.ts';
 import { PageError } from './page-error.ts';
 import { frameOf, pageHandler, seeOther, sendPage } from './page-reply.ts';
 import { countSignInPost } from './sign-in-limits.ts';
@@ -14,7 +15,7 @@ const PATH = '/logout';
 
 /**
  * Signing out of this browser (OpenID Connect RP-Initiated Logout 1.0; FSA-51). A request, whoever sent the browser here, only
- * asks; the button on our own page signs out. Nobody is ever sent elsewhere from here.
+ * asks, unless its ID token is that of the very session that is to end. Nobody is ever sent elsewhere from here.
  */
 export function mountLogout(
   _app: App,
@@ -48,6 +49,10 @@ async function askToSignOut(
   if (!browser || !current) {
     return sendPage(ctx, reply, signedOutPage(frame, {}), { formAction: 'self' });
   }
+  if (await namesSession(ctx, request, current)) {
+    await end(ctx, request, reply, browser);
+    return seeOther(reply, PATH);
+  }
   const page = signOutPage(frame, {
     form: { action: PATH, hidden: { [CSRF_FIELD]: csrfToken(ctx, bindingOf(browser, current)) } },
     app: frame.brand.name,
@@ -69,10 +74,20 @@ async function signOut(
   checkPost(ctx, request, { form: bindingOf(browser, current), token: form.params[CSRF_FIELD] });
   await countSignInPost(ctx);
   if (form.params['action'] !== 'sign-out') return seeOther(reply, PATH);
+  await end(ctx, request, reply, browser);
+  return seeOther(reply, PATH);
+}
+
+/** Everybody signed in in this browser is signed out of it: the next one at this machine finds nobody. */
+async function end(
+  ctx: Ctx,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  browser: Browser,
+): Promise<void> {
   const by = { cookie: sessionCookie(request), browserHash: browser.hash, because: 'signed-out' };
   await ctx.db.transaction((tx) => signOutBrowser(withDb(ctx, tx), by));
   clearCookie(request, reply, SESSION_COOKIE);
-  return seeOther(reply, PATH);
 }
 
 function bindingOf(browser: Browser, current: Session): FormBinding {

@@ -128,12 +128,12 @@ export async function touchSession(
 export async function endSessions(
   db: Db,
   by: { environmentId: string; ids: readonly string[]; because: string; now: Date },
-): Promise<string[]> {
-  const rows = await db.rows<{ id: string }>(sql`
+): Promise<{ id: string; userId: string }[]> {
+  const rows = await db.rows<{ id: string; user_id: string }>(sql`
     update sessions set ended_at = ${by.now}, ended_because = ${by.because}
      where environment_id = ${by.environmentId} and id = any(${by.ids}::text[]) and ended_at is null
-    returning id`);
-  return rows.map((row) => row.id);
+    returning id, user_id`);
+  return rows.map((row) => ({ id: row.id, userId: row.user_id }));
 }
 
 export async function endSessionsOfUser(

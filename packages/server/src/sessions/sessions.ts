@@ -183,7 +183,7 @@ async function end(ctx: Ctx, sessions: readonly Session[], because: string): Pro
     because,
     now,
   });
-  const gone = sessions.filter((session) => ended.includes(session.id));
+  const gone = sessions.filter((session) => ended.some(({ id }) => id === session.id));
   for (const { id, userId } of gone) {
     await recordFor(ctx, {
       type: 'session.ended',
