@@ -131,7 +131,10 @@ function facts({ locale }: Frame, model: ConsentModel): Html {
   ];
   const only = organization?.options.length === 1 ? organization.options[0] : undefined;
   if (organization !== undefined && only !== undefined)
-    list.push({ label: capitalized(organization.word), value: html`<bdi>${only.name}</bdi>` });
+    list.push({
+      label: capitalized(organization.word),
+      value: html`${strangersName(only.name, 80)}`,
+    });
   return html`<div class="facts">${rows(list)}${organization !== undefined && organization.options.length > 1 && organizationSelect(organization)}</div>`;
 }
 
@@ -140,7 +143,7 @@ function organizationSelect(organization: NonNullable<ConsentModel['organization
 <label for="organization_id">${capitalized(organization.word)}</label>
 <select id="organization_id" name="organization_id">${organization.options.map(
     (option) =>
-      html`<option value="${option.id}"${option.id === organization.selected && html` selected`}>${option.name}</option>`,
+      html`<option value="${option.id}"${option.id === organization.selected && html` selected`}>${cleanName(option.name, 80)}</option>`,
   )}</select>
 </div>`;
 }

@@ -66,7 +66,7 @@ function words(locale: Locale, problem: Problem): Words {
     case 'untrusted-client':
       return {
         title: t(locale, 'errors.untrusted.title', { client: cleanName(problem.clientName) }),
-        why: html`${say(t(locale, 'errors.untrusted.why'))}<p class="help"><code>${problem.code}</code> ${problem.description}</p>`,
+        why: html`${say(t(locale, 'errors.untrusted.why'))}<p class="help"><code>${problem.code}</code>: ${problem.description}</p>`,
         next: returnLink(locale, problem),
       };
     default:

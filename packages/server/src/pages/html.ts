@@ -27,11 +27,6 @@ export function html(strings: TemplateStringsArray, ...values: HtmlValue[]): Htm
   return built as unknown as Html; // checked: built by the escaping tag from values checked above
 }
 
-/** Puts fragments behind one another. */
-export function join(parts: readonly Html[]): Html {
-  return html`${parts}`;
-}
-
 /**
  * An address from outside as it may stand in `href`: absolute http or https, nothing else, and without
  * a user name, which would make `https://known.example@other.example` look like the wrong host.

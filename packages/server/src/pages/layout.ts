@@ -1,6 +1,7 @@
 import { type AssetName, assetPath } from './assets.ts';
 import { type Html, html, safeUrl } from './html.ts';
 import { direction, type Locale, languageName, t } from './messages.ts';
+import { initial } from './plain-text.ts';
 
 /** What surrounds every page: who runs it, in which language, under which reference. */
 export type Frame = {
@@ -76,7 +77,9 @@ ${footer(frame, page.error !== undefined)}
 }
 
 function brandMark(brand: Brand): Html {
-  if (brand.logo === undefined) return html`<span class="wordmark"><bdi>${brand.name}</bdi></span>`;
+  if (brand.logo === undefined) {
+    return html`<span class="wordmark"><span class="mark" aria-hidden="true">${initial(brand.name)}</span><bdi>${brand.name}</bdi></span>`;
+  }
   const { light, dark } = brand.logo;
   return html`<picture>${dark !== undefined && html`<source srcset="${dark}" media="(prefers-color-scheme: dark)">`}<img class="logo" src="${light}" alt="${brand.name}"></picture>`;
 }
