@@ -13,7 +13,7 @@ export type ConsentScope = {
   description?: string | undefined;
   /** Part of an earlier grant ("Already allowed"). */
   granted?: boolean | undefined;
-  /** Gets a check box. `delete-or-spend` always has one (AS-44). */
+  /** Gets a check box. A new `delete-or-spend` always has one (AS-44). */
   optional?: boolean | undefined;
   /** Tools the scope unlocks. */
   tools?: readonly string[] | undefined;
@@ -37,8 +37,12 @@ const groups: readonly Group[] = [
   { class: 'offline', title: 'consent.group.offline', icon: 'clock' },
 ];
 
-/** True when the scope is granted only if its box is ticked. The server decides by the same rule. */
+/**
+ * True when the scope is granted only if its box is ticked; the server decides by the same rule. What an
+ * earlier grant has is part of the union a larger request yields (AS-46) and has no box.
+ */
 export function hasCheckbox(scope: ConsentScope): boolean {
+  if (scope.granted === true) return false;
   return scope.class === 'delete-or-spend' || scope.optional === true;
 }
 
@@ -107,7 +111,7 @@ function item(locale: Locale, scope: ConsentScope, choice: ScopeChoice, marksNew
   if (!hasCheckbox(scope)) return html`<li>${text}</li>`;
   const checked =
     choice.selected === undefined
-      ? scope.class !== 'delete-or-spend' || scope.granted === true
+      ? scope.class !== 'delete-or-spend'
       : choice.selected.includes(scope.name);
   return html`<li><label class="check"><input type="checkbox" name="scope" value="${scope.name}"${checked && html` checked`}><span>${text}</span></label></li>`;
 }

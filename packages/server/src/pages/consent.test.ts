@@ -157,6 +157,13 @@ test('consent: a larger request marks what is new and lists the rest as already 
   assert.match(text(markup), /Planner asks for one more permission/);
   assert.equal(markup.match(/>New</g)?.length, 1);
   assert.match(text(markup), /Already allowed Your calendars and events/);
+  assert.deepEqual(
+    [...markup.matchAll(/name="scope" value="([^"]+)"( checked)?/g)].map(([, name, checked]) => [
+      name,
+      checked,
+    ]),
+    [['calendar:delete', undefined]],
+  );
 });
 
 test('consent: a new client and another redirect site are pointed out, self-registration is said (AS-126, AS-127)', () => {
