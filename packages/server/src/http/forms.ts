@@ -85,16 +85,6 @@ export function parseParameters(text: string, options: ReadOptions = {}): Parame
   return { params, resources, duplicates: [...duplicates], lists };
 }
 
-/**
- * For endpoints whose answer to a repeated parameter is always the same.
- *
- * @throws {RequestError} 400: a parameter occurs more than once (RFC 6749 §3.2)
- */
-export function refuseDuplicates(parameters: Parameters): void {
-  if (parameters.duplicates.length > 0)
-    throw new RequestError(400, 'a parameter occurs more than once');
-}
-
 /** Whether a media type is that of a form; a charset other than UTF-8 is not ours to guess. */
 export function isForm(contentType: string | undefined): boolean {
   return (

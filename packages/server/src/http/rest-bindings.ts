@@ -14,6 +14,8 @@ export type Binding = {
   readonly service: Service;
   readonly method: DescMethod;
   readonly weight: number;
+  /** A route of its own answers; the binding is only known so that other verbs get 405. */
+  readonly elsewhere: boolean;
 };
 
 /** Answered by a route of its own, because RFC 7591 says what it reads and writes. */
@@ -29,17 +31,21 @@ export function bindingsOf(services: readonly Service[]): Binding[] {
 }
 
 function bindingsOfMethod(service: Service, method: DescMethod): Binding[] {
-  if (!hasOption(method, http) || NOT_TRANSCODED.has(`${service.desc.typeName}.${method.name}`))
-    return [];
+  if (!hasOption(method, http)) return [];
+  const elsewhere = NOT_TRANSCODED.has(`${service.desc.typeName}.${method.name}`);
   const rule = getOption(method, http);
   return [rule, ...rule.additionalBindings].map((each) => ({
     ...compileRule(method, each),
     service,
     method,
+    elsewhere,
   }));
 }
 
-function compileRule(method: DescMethod, rule: HttpRule): Omit<Binding, 'service' | 'method'> {
+function compileRule(
+  method: DescMethod,
+  rule: HttpRule,
+): Omit<Binding, 'service' | 'method' | 'elsewhere'> {
   const { pattern } = rule;
   if (pattern.case === undefined || pattern.case === 'custom') {
     throw new Error(`${method.name} has a path rule without a verb`);

@@ -193,6 +193,7 @@ test('errors have one shape with code, message and ErrorInfo (contract: error mo
     ['GET', '/api/v1/nothing', 404, 5, 'NOT_FOUND'],
     ['PUT', '/api/v1/roles', 405, 12, 'METHOD_NOT_ALLOWED'],
     ['POST', '/api/v1/resources/res_1/clients:register', 404, 5, 'NOT_FOUND'],
+    ['GET', '/api/v1/resources/res_1/clients:register', 405, 12, 'METHOD_NOT_ALLOWED'],
   ] as const;
   for (const [method, path, status, code, errorCode] of table) {
     const answer = await call(method, path);

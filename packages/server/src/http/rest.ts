@@ -89,7 +89,8 @@ function match(
   path: string,
 ): { binding: Binding; variables: string[] } | undefined {
   for (const binding of bindings) {
-    const found = binding.verb === verb ? binding.pattern.exec(path) : null;
+    const candidate = binding.verb === verb && !binding.elsewhere;
+    const found = candidate ? binding.pattern.exec(path) : null;
     if (found) return { binding, variables: found.slice(1) };
   }
   return undefined;
@@ -124,6 +125,7 @@ function sendUnknown(
   const allowed = new Set(
     bindings.filter(({ pattern }) => pattern.test(path)).map(({ verb }) => verb),
   );
+  allowed.delete(request.method);
   if (allowed.has('GET')) allowed.add('HEAD');
   if (allowed.size > 0) {
     reply.header('allow', [...allowed].sort().join(', '));
