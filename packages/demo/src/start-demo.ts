@@ -60,6 +60,8 @@ function serveTodos(app: express.Express, options: DemoOptions, serverUrl: strin
       path: '/mcp',
       name: 'Gatewarden demo: to-dos',
       scopes: demoScopes.map(({ name }) => name),
+      // Everybody starts with reading; writing is asked for when a tool needs it, which shows the step-up.
+      baseScopes: ['todo:read'],
       tools: demoTools,
       defaultPolicy: 'deny',
       // Clients on the 1.x SDK ask for the scopes of the challenge alone and would lose what they have.
