@@ -1,7 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import pg from 'pg';
 import type { Database } from '../storage/db.ts';
 import { migrate } from '../storage/migrate.ts';
@@ -42,7 +40,7 @@ export async function testPglite(
   t: Cleanup,
   { migrated = true }: TestDatabaseOptions = {},
 ): Promise<Database> {
-  const database = await openPglite(migrated ? {} : { migrationsFolder: await emptyFolder() });
+  const database = await openPglite(migrated ? {} : { migrationsFolder: nothing });
   t.after(() => database.close());
   return database;
 }
@@ -70,11 +68,8 @@ export async function testPostgres(
   return { url, database: await open(), open };
 }
 
-async function emptyFolder(): Promise<string> {
-  const folder = join(tmpdir(), 'gatewarden-no-migrations');
-  await mkdir(folder, { recursive: true });
-  return folder;
-}
+/** Has no migration in it. */
+const nothing = fileURLToPath(new URL('.', import.meta.url));
 
 let started: Promise<string> | undefined;
 

@@ -11,7 +11,8 @@ import pg from 'pg';
 export type TestPostgres = {
   /** URL of its superuser. */
   url: string;
-  /** Ends the server process as `pg_ctl stop -m immediate` does and starts it again on the same port with the same data. */
+  folder: string;
+  /** Ends the server as a crash would and starts it again, on the same port with the same data. */
   restart(whileStopped?: () => Promise<void>): Promise<void>;
   stop(): Promise<void>;
 };
@@ -44,6 +45,7 @@ export async function startTestPostgres(): Promise<TestPostgres> {
   let child = await start();
   return {
     url,
+    folder,
     restart: async (whileStopped) => {
       await end(child);
       await whileStopped?.();
