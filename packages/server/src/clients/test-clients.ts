@@ -2,7 +2,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { after, type TestContext } from 'node:test';
-import { exportJWK, generateKeyPair, type JWK, type JWTPayload, SignJWT } from 'jose';
+import { exportJWK, generateKeyPair, type JWK, SignJWT } from 'jose';
 import { updateEnvironmentSettings } from '../environments/environments.store.ts';
 import type { EnvironmentSettings } from '../environments/environments.ts';
 import { createMcpServer, type McpServerInput } from '../mcp/manage-mcp-servers.ts';
@@ -206,7 +206,10 @@ export async function documentSite(t: TestContext): Promise<DocumentSite> {
 
 export type Signer = {
   jwk: JWK;
-  sign(claims: JWTPayload, header?: { alg?: string; typ?: string; kid?: string }): Promise<string>;
+  sign(
+    claims: Readonly<Record<string, unknown>>,
+    header?: { alg?: string; typ?: string; kid?: string },
+  ): Promise<string>;
 };
 
 /** A client's own key: its public half, and assertions signed with it. */
@@ -215,7 +218,9 @@ export async function signer(kid = 'key-1', alg = 'ES256'): Promise<Signer> {
   return {
     jwk: { ...(await exportJWK(publicKey)), kid, alg, use: 'sig' },
     sign: (claims, header = {}) =>
-      new SignJWT(claims).setProtectedHeader({ alg, typ: 'JWT', kid, ...header }).sign(privateKey),
+      new SignJWT({ ...claims })
+        .setProtectedHeader({ alg, typ: 'JWT', kid, ...header })
+        .sign(privateKey),
   };
 }
 
