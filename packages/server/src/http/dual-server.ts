@@ -91,8 +91,7 @@ export function createDualServer(
 }
 
 function createListener(options: DualServerOptions): net.Server {
-  // Half-open: a client that ends its side after the request still gets the answer, as with Node's own HTTP server.
-  if (!options.tls) return net.createServer({ noDelay: true, allowHalfOpen: true });
+  if (!options.tls) return net.createServer({ noDelay: true });
   return tls.createServer({
     cert: options.tls.cert,
     key: options.tls.key,
