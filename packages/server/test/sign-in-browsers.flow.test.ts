@@ -35,7 +35,7 @@ async function pendingSignIn(email: string) {
 
 function assertOtherBrowser(page: Page, secrets: readonly string[]): void {
   assert.deepEqual([page.status, page.error], [400, 'invalid_state']);
-  assert.match(page.body, /Go back to the window where you started/);
+  assert.match(page.body, /Go back to the window where you started|Your browser blocked a cookie/);
   for (const secret of secrets) assert.equal(page.body.includes(secret), false);
 }
 
@@ -63,6 +63,21 @@ test('a second browser that opens any address of a flow, by GET or POST, gets 40
   assert.deepEqual(await mailbox(site.origin, 'thief@example.com'), []);
   assert.equal((await other.get('/start')).step, 'identify');
   assert.match((await owner.submit(page, { code })).url, /authorize/, 'the owner goes on');
+});
+
+test('a browser that blocks cookies is told so, with the name of the cookie and nothing of the flow (hosted-pages 3.9)', async () => {
+  const response = await site.browser().request('GET', '/start');
+  const blocked = await site
+    .browser()
+    .get(response.headers.get('location') ?? '', { 'sec-fetch-site': 'cross-site' });
+  assert.deepEqual([blocked.status, blocked.error], [400, 'invalid_state']);
+  assert.match(blocked.body, /Your browser blocked a cookie/);
+  assert.match(blocked.body, /gatewarden-[0-9]+-browser/);
+  assert.doesNotMatch(blocked.body, /Acme Calendar/);
+  const unknown = await site
+    .browser()
+    .get(`/login/${'a'.repeat(43)}`, { 'sec-fetch-site': 'cross-site' });
+  assert.match(unknown.body, /Your browser blocked a cookie/, 'the same for an id that is none');
 });
 
 test('a browser that is signed in cannot finish another browser’s flow, and its session does not reach that flow (AS-30, reversed)', async () => {

@@ -176,6 +176,22 @@ test('an address that is none is refused with a sentence, and what was typed sta
   assert.doesNotMatch(malformed.body, /<b>/);
 });
 
+test('a domain that looks mistyped is asked about once; the suggestion is a button, and Continue means what was typed', async () => {
+  const browser = site.browser();
+  const asked = await browser.submit(await browser.get('/start'), { email: 'ana@gmial.com' });
+  assert.deepEqual([asked.status, asked.step], [200, 'identify']);
+  assert.match(asked.body, /Did you mean/);
+  const forms = [...asked.body.matchAll(/<input type="hidden" name="email" value="([^"]+)">/g)];
+  assert.deepEqual(
+    forms.map((match) => match[1]),
+    ['ana@gmail.com'],
+  );
+  assert.deepEqual(await mailbox(site.origin, 'ana@gmial.com'), [], 'nothing was sent yet');
+  const code = await browser.submit(asked, { email: 'ana@gmial.com' });
+  assert.equal(code.step, 'email-code');
+  assert.equal((await mailbox(site.origin, 'ana@gmial.com')).length, 1);
+});
+
 test('an address with a letter that folds onto an ASCII one is refused: mail and account would be two people’s (account takeover by Unicode folding)', async () => {
   const browser = site.browser();
   const start = await browser.get('/start');

@@ -13,14 +13,15 @@ import {
 /** One browser, known by a random secret in its cookie; rows hold only the hash (AS-30). */
 export type Browser = { readonly hash: Uint8Array };
 
-const COOKIE = 'browser';
+/** Name of the cookie, without what the environment adds (AS-130). */
+export const BROWSER_COOKIE = 'browser';
 /** 400 days, the longest that browsers keep a cookie. */
 const COOKIE_SECONDS = 400 * 86_400;
 const SECRET = /^[A-Za-z0-9_-]{43}$/;
 
 /** The browser that sent a request, if it has been here before. */
 export function browserIfAny(request: FastifyRequest): Browser | undefined {
-  const secret = readCookie(request, COOKIE);
+  const secret = readCookie(request, BROWSER_COOKIE);
   return secret !== undefined && SECRET.test(secret) ? { hash: sha256(secret) } : undefined;
 }
 
@@ -29,7 +30,7 @@ export function browserOf(ctx: Ctx, request: FastifyRequest, reply: FastifyReply
   const known = browserIfAny(request);
   if (known) return known;
   const secret = newSecret(ctx);
-  setCookie(request, reply, COOKIE, secret, { maxAge: COOKIE_SECONDS });
+  setCookie(request, reply, BROWSER_COOKIE, secret, { maxAge: COOKIE_SECONDS });
   return { hash: sha256(secret) };
 }
 

@@ -1,8 +1,10 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { environmentOf } from '../environments/environments.ts';
 import { type IdentifyError, identifyPage } from '../pages/identify.ts';
+import type { FormTarget } from '../pages/parts.ts';
 import type { App, Ctx } from '../runtime/context.ts';
 import { parseEmail } from '../users/email-address.ts';
+import { suggestEmail } from '../users/suggest-email.ts';
 import { askForCode } from './ask-for-code.ts';
 import { pageHandler, sendPage } from './page-reply.ts';
 import {
@@ -16,6 +18,8 @@ import {
 } from './visit.ts';
 
 const STEP = 'email';
+/** Hidden field: the address that was typed although another was suggested. */
+const AS_TYPED = 'as_typed';
 
 /** The first step: the e-mail address (hosted-pages 3.1). Also where "use another account" leads. */
 export function mountIdentify(
@@ -44,6 +48,11 @@ export function mountIdentify(
         const error: IdentifyError = { kind: typed.trim() === '' ? 'empty' : 'malformed' };
         return await show(ctx, request, reply, { visited, email: typed.slice(0, 254), error });
       }
+      const suggestedEmail = suggestEmail(address.email);
+      if (suggestedEmail !== undefined && visited.form.params[AS_TYPED] !== address.email) {
+        const { email } = address;
+        return await show(ctx, request, reply, { visited, email, suggestedEmail });
+      }
       await askForCode(ctx, request, visited, { address, displayName: '', resend: false });
       return toHub(reply, visited.login);
     }),
@@ -54,13 +63,20 @@ async function show(
   ctx: Ctx,
   request: FastifyRequest,
   reply: FastifyReply,
-  shown: { visited: Visit; email: string | undefined; error?: IdentifyError },
+  shown: {
+    visited: Visit;
+    email: string | undefined;
+    error?: IdentifyError;
+    suggestedEmail?: string;
+  },
 ): Promise<FastifyReply> {
-  const { visited, email, error } = shown;
+  const { visited, email, error, suggestedEmail } = shown;
   const { login, sessions } = visited;
   const { settings } = await environmentOf(ctx);
+  const form = stepForm(ctx, visited, STEP);
   const page = identifyPage(await frameOfLogin(ctx, request, login), {
-    form: stepForm(ctx, visited, STEP),
+    form: suggestedEmail === undefined ? form : asTyped(form, email),
+    suggestedEmail,
     purpose: login.details.purpose,
     email,
     error,
@@ -68,6 +84,11 @@ async function show(
     confirmIdentity: sessions.current !== undefined && mustProve(visited),
   });
   return sendPage(ctx, reply, page, { formAction: 'absent', status: error ? 400 : 200 });
+}
+
+/** Who presses Continue again means what they typed. */
+function asTyped(form: FormTarget, email = ''): FormTarget {
+  return { ...form, hidden: { ...form.hidden, [AS_TYPED]: email } };
 }
 
 function mustProve({ login }: Visit): boolean {

@@ -1,10 +1,13 @@
 import type { FastifyRequest } from 'fastify';
 import { environmentOf } from '../environments/environments.ts';
 import { limitApplies, networkOf } from '../environments/rate-limit.ts';
+import { cookieName } from '../http/cookies.ts';
+import { edgeOf } from '../http/edge.ts';
+import type { Problem } from '../pages/error-problem.ts';
 import { goal } from '../pages/purpose.ts';
 import type { Ctx } from '../runtime/context.ts';
 import { newSecret } from '../runtime/ids.ts';
-import { sameBrowser } from './browser.ts';
+import { BROWSER_COOKIE, browserIfAny, sameBrowser } from './browser.ts';
 import {
   findLoginRequest,
   insertLoginRequest,
@@ -68,7 +71,7 @@ export async function createLoginRequest(ctx: Ctx, login: NewLogin): Promise<Cre
  * The login request that a URL names, for the browser it is bound to. The comparison comes before everything else: another
  * browser, a missing cookie and an unknown id look the same and show nothing (AS-30).
  *
- * @throws {PageError} other-browser (400 invalid_state); expired (400)
+ * @throws {PageError} other-browser or cookies-blocked (400 invalid_state); expired (400)
  */
 export async function openLogin(
   ctx: Ctx,
@@ -90,9 +93,23 @@ export async function ownLogin(
     ? await findLoginRequest(ctx.db, { environmentId: ctx.environmentId, id })
     : undefined;
   if (!login || !sameBrowser(request, login)) {
-    throw new PageError({ kind: 'other-browser' }, login ? factsOf(login) : {});
+    throw new PageError(notThisBrowser(request), login ? factsOf(login) : {});
   }
   return login;
+}
+
+/**
+ * What a browser is told that is not the one. It depends only on what the browser sent: without any cookie of ours, and led
+ * here by a page or redirect, its cookies are blocked; an address typed or pasted elsewhere is another browser.
+ */
+function notThisBrowser(request: FastifyRequest): Problem {
+  const site = request.headers['sec-fetch-site'];
+  if (browserIfAny(request) || site === undefined || site === 'none') {
+    return { kind: 'other-browser' };
+  }
+  const edge = edgeOf(request);
+  const host = new URL(edge.issuer).host;
+  return { kind: 'cookies-blocked', host, cookie: cookieName(edge, BROWSER_COOKIE) };
 }
 
 export function isOver(ctx: Pick<Ctx, 'now'>, login: LoginRequest): boolean {
