@@ -56,15 +56,6 @@ export async function sessionsOf(
   return { current, all: found.map(({ session }) => session) };
 }
 
-/** The current live session of this browser. */
-export async function findSession(
-  ctx: Ctx,
-  cookie: string | undefined,
-  browserHash: Uint8Array | undefined,
-): Promise<Session | undefined> {
-  return (await sessionsOf(ctx, cookie, browserHash)).current;
-}
-
 /**
  * Signs a person in in a browser. The token is new whatever the cookie held before (fixation), also when the same person
  * proves it again; that keeps the session's id. Other people signed in in the browser stay, behind the new one.
