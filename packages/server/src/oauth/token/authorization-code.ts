@@ -14,7 +14,13 @@ import { newId } from '../../runtime/ids.ts';
 import { OAuthError } from '../oauth-error.ts';
 import { isVerifier, verifierMatches } from '../pkce.ts';
 import { handlesOf, retryIds } from './authorization-parts.ts';
-import { type Authorization, type GrantRequest, type GrantType, required } from './grant.ts';
+import {
+  type Authorization,
+  type GrantRequest,
+  type GrantType,
+  refuseRepeated,
+  required,
+} from './grant.ts';
 import { keepResource } from './keep-resource.ts';
 import { accessTokenLifetime, issuesRefreshTokens, refreshLifetimes } from './lifetimes.ts';
 import { firstRefreshToken } from './refresh-ratchet.ts';
@@ -58,6 +64,7 @@ async function authorizeCode(ctx: Ctx, request: GrantRequest): Promise<Authoriza
     code.mcpServerId === undefined ? undefined : await findMcpServer(ctx, code.mcpServerId);
   try {
     checkClient(code, request);
+    refuseRepeated(request.form);
     checkExpiry(code, ctx.now());
     checkRedirectUri(code, request.form.params['redirect_uri']);
     checkVerifier(code, request);

@@ -6,7 +6,7 @@ import { audienceOf, findMcpServer, isServing, type McpServer } from '../../mcp/
 import type { Ctx } from '../../runtime/context.ts';
 import { OAuthError } from '../oauth-error.ts';
 import { parseScope } from '../scope.ts';
-import type { Authorization, GrantRequest, GrantType } from './grant.ts';
+import { type Authorization, type GrantRequest, type GrantType, refuseRepeated } from './grant.ts';
 import { keepResource } from './keep-resource.ts';
 import { accessTokenLifetime } from './lifetimes.ts';
 import { MANAGEMENT_TOKEN_SECONDS, managementAudience } from './management-caller.ts';
@@ -34,6 +34,7 @@ function mayActForItself(client: Client, method: GrantRequest['method']): boolea
  */
 async function authorizeMachine(ctx: Ctx, request: GrantRequest): Promise<Authorization> {
   const { client, form, trail } = request;
+  refuseRepeated(form);
   const resources = [
     ...form.resources,
     ...(form.params['audience'] === undefined ? [] : [form.params['audience']]),

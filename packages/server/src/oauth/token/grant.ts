@@ -78,3 +78,9 @@ export function required(form: Parameters, name: string): string {
   if (value === undefined) throw new OAuthError('invalid_request', `${name} is missing`);
   return value;
 }
+
+/** @throws {OAuthError} invalid_request: a parameter, or one of these, occurs more than once (RFC 6749 section 3.2) */
+export function refuseRepeated(form: Parameters, names: readonly string[] = form.duplicates): void {
+  if (form.duplicates.some((name) => names.includes(name)))
+    throw new OAuthError('invalid_request', 'a parameter occurs more than once');
+}

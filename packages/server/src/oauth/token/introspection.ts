@@ -10,7 +10,7 @@ import { sha256 } from '../../runtime/hash.ts';
 import { OAuthError, tooManyRequests } from '../oauth-error.ts';
 import { formatScope } from '../scope.ts';
 import { seconds } from './access-token.ts';
-import { required } from './grant.ts';
+import { refuseRepeated, required } from './grant.ts';
 import { isRevokedToken, type OwnAccessToken, readOwnAccessToken } from './own-access-token.ts';
 import { type TokenRequest, whereOf } from './token.ts';
 
@@ -34,8 +34,7 @@ export async function introspect(
   at: Issuer,
   { form, authorization }: TokenRequest,
 ): Promise<Introspection> {
-  if (form.duplicates.length > 0)
-    throw new OAuthError('invalid_request', 'a parameter occurs more than once');
+  refuseRepeated(form);
   const presented = required(form, 'token');
   const where = { ...whereOf(at, 'introspect'), environmentClients: true };
   const { client, method } = await authenticateClient(
@@ -43,7 +42,7 @@ export async function introspect(
     { form: form.params, authorization },
     where,
   );
-  if (method === 'none')
+  if (method === 'none' || !client.enabled)
     throw new OAuthError('invalid_client', 'introspection needs client authentication');
   await withinLimit(ctx, client);
   const refresh = await findRefreshToken(ctx.db, {

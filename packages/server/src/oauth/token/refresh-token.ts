@@ -10,7 +10,13 @@ import { OAuthError } from '../oauth-error.ts';
 import { redirectKind } from '../redirect-uri.ts';
 import { parseScope } from '../scope.ts';
 import { handlesOf } from './authorization-parts.ts';
-import { type Authorization, type GrantRequest, type GrantType, required } from './grant.ts';
+import {
+  type Authorization,
+  type GrantRequest,
+  type GrantType,
+  refuseRepeated,
+  required,
+} from './grant.ts';
 import { keepResource } from './keep-resource.ts';
 import { accessTokenLifetime } from './lifetimes.ts';
 import { looksLikeRefreshToken } from './refresh-ratchet.ts';
@@ -47,6 +53,7 @@ async function authorizeRefreshToken(ctx: Ctx, request: GrantRequest): Promise<A
   // The token's own state comes before any other parameter: a bad scope must neither hide a replay nor tell a retired token
   // from the current one (AS-109).
   await checkState(ctx, token, request, mcpServer);
+  refuseRepeated(request.form);
   const scopes = narrowScope(request.form.params['scope'], token.grant.scopes);
   await keepResource(ctx, request.form.resources, { mcpServer, resource: token.grant.resource });
   return authorizationFrom(ctx, request, { presented, token, mcpServer, scopes });

@@ -9,7 +9,7 @@ import type { Issuer } from '../../mcp/issuer.ts';
 import type { Ctx } from '../../runtime/context.ts';
 import { sha256 } from '../../runtime/hash.ts';
 import { OAuthError } from '../oauth-error.ts';
-import { required } from './grant.ts';
+import { refuseRepeated, required } from './grant.ts';
 import { readOwnAccessToken } from './own-access-token.ts';
 import { looksLikeRefreshToken } from './refresh-ratchet.ts';
 import { type TokenRequest, whereOf } from './token.ts';
@@ -27,8 +27,7 @@ export async function revoke(
   at: Issuer,
   { form, authorization }: TokenRequest,
 ): Promise<void> {
-  if (form.duplicates.length > 0)
-    throw new OAuthError('invalid_request', 'a parameter occurs more than once');
+  refuseRepeated(form);
   const presented = required(form, 'token');
   const { client, method } = await authenticateClient(
     ctx,

@@ -1,5 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
+import { after } from 'node:test';
 import { insertClient, insertSecret } from '../../clients/clients.store.ts';
 import type { Client } from '../../clients/clients.ts';
 import { ensureFirstEnvironment } from '../../environments/environments.ts';
@@ -48,7 +49,16 @@ export type SiteOptions = {
   readonly secretKey?: Uint8Array;
 };
 
-const SECRET_KEY = new Uint8Array(32).fill(7);
+export const SECRET_KEY = new Uint8Array(32).fill(7);
+
+/** Call at the top of a file whose tests share a site. */
+export function cleanUpAtTheEnd(): Cleanup {
+  const works: (() => Promise<void>)[] = [];
+  after(async () => {
+    for (const work of works.reverse()) await work();
+  });
+  return { after: (work) => void works.push(work) };
+}
 
 export async function startSite(t: Cleanup, options: SiteOptions = {}): Promise<Site> {
   const database = options.database ?? (await openTestDatabase(t, options.engine ?? 'pglite'));

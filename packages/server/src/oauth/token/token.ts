@@ -14,7 +14,13 @@ import { accessToken } from './access-token.ts';
 import { oauthErrorFrom } from './answers.ts';
 import { authorizationCodeGrant } from './authorization-code.ts';
 import { clientCredentialsGrant } from './client-credentials.ts';
-import { type Authorization, type GrantType, required, type Trail } from './grant.ts';
+import {
+  type Authorization,
+  type GrantType,
+  refuseRepeated,
+  required,
+  type Trail,
+} from './grant.ts';
 import { idToken } from './id-token.ts';
 import { refreshTokenGrant } from './refresh-token.ts';
 
@@ -23,6 +29,17 @@ const GRANTS: readonly GrantType[] = [
   authorizationCodeGrant,
   refreshTokenGrant,
   clientCredentialsGrant,
+];
+
+/** Without these nobody can tell who asks for what. Other repetitions wait until the state of code or token is known (AS-96, AS-110). */
+const DECISIVE = [
+  'grant_type',
+  'client_id',
+  'client_secret',
+  'client_assertion',
+  'client_assertion_type',
+  'code',
+  'refresh_token',
 ];
 
 export type TokenRequest = {
@@ -76,8 +93,7 @@ async function answer(
 ): Promise<TokenResponse> {
   if (at.mcpServer && !isServing(at.mcpServer))
     throw new OAuthError('invalid_request', 'this MCP server is switched off'); // AS-13
-  if (form.duplicates.length > 0)
-    throw new OAuthError('invalid_request', 'a parameter occurs more than once');
+  refuseRepeated(form, DECISIVE);
   const grantType = required(form, 'grant_type');
   const { client, method } = await authenticateClient(
     ctx,
