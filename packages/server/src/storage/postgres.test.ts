@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { createServer } from 'node:net';
+import { once } from 'node:events';
+import { connect, createServer, type Socket } from 'node:net';
 import { after, before, test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import { testPostgres } from '../testing/databases.ts';
@@ -186,13 +187,46 @@ test('a server that accepts and says nothing is DatabaseUnavailable after the ti
     for (const socket of sockets) socket.destroy();
     silent.close();
   });
-  await new Promise((resolve) => silent.once('listening', resolve));
+  await once(silent, 'listening');
   const address = silent.address();
   assert.ok(typeof address === 'object' && address);
   await assert.rejects(
     openPostgres({ url: `postgres://x@127.0.0.1:${address.port}/x`, connectTimeout: 150 }),
     DatabaseUnavailable,
   );
+});
+
+test('a network that swallows answers: DatabaseUnavailable in bounded time, and the next caller gets a new connection', async (t) => {
+  const { url } = await testPostgres(t, empty);
+  const port = Number(new URL(url).port);
+  let swallow = false;
+  const sockets = new Set<Socket>();
+  const proxy = createServer((near) => {
+    const far = connect(port, '127.0.0.1');
+    for (const socket of [near, far]) sockets.add(socket.on('error', () => undefined));
+    near.pipe(far);
+    far.on('data', (chunk) => swallow || near.write(chunk));
+  }).listen(0, '127.0.0.1');
+  t.after(() => {
+    for (const socket of sockets) socket.destroy();
+    proxy.close();
+  });
+  await once(proxy, 'listening');
+  const address = proxy.address();
+  assert.ok(typeof address === 'object' && address);
+  const through = new URL(url);
+  through.port = String(address.port);
+  const database = await openPostgres({
+    url: through.href,
+    maxConnections: 1,
+    statementTimeout: 50,
+    connectTimeout: 500,
+  });
+  t.after(() => database.close());
+  swallow = true;
+  await assert.rejects(database.rows(sql`select 1 as n`), DatabaseUnavailable);
+  swallow = false;
+  assert.deepEqual(await database.rows(sql`select 2 as n`), [{ n: 2 }]);
 });
 
 test('no error shows the password of the database URL', async () => {
