@@ -166,7 +166,7 @@ function words(name: string): string[] {
 
 function skeleton(word: string): string {
   const letters = Array.from(word, (letter) => CONFUSABLE[letter] ?? letter).join('');
-  return letters.replaceAll('rn', 'm').replaceAll('vv', 'w').replaceAll('cl', 'd');
+  return letters.replaceAll('rn', 'm').replaceAll('vv', 'w');
 }
 
 function containsInOrder(own: readonly string[], known: readonly string[]): boolean {

@@ -176,7 +176,7 @@ export type EnvironmentClient = { readonly id: string; readonly secret: string |
 
 /**
  * Makes sure that an environment has a client for its management API: the configured one, or one with generated credentials
- * (ruling 32). Several processes that start at once end with one. In development the secret stays readable, encrypted, so that
+ * Several processes that start at once end with one. In development the secret stays readable, encrypted, so that
  * each start can print it; in production it is returned only by the call that makes it.
  */
 export async function ensureEnvironmentClient(

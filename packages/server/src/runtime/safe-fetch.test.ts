@@ -1,7 +1,12 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer, type RequestListener } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { createSafeFetch, type FetchOutcome, type SafeFetchOptions } from './safe-fetch.ts';
@@ -353,3 +358,50 @@ test('URLs are judged by their raw text, before a parser repairs them (AS-70)', 
     assert.notEqual(fetchUrlProblem(url, strict), undefined, url);
   }
 });
+
+test('a certificate that nobody vouches for is refused, also on loopback and also when the process is told not to look (AS-73)', async (t) => {
+  const server = createTlsServer(selfSigned(t), (_request, response) =>
+    response.setHeader('content-type', 'application/json').end(DOCUMENT),
+  );
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  t.after(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  // A listening TCP server has an AddressInfo.
+  const { port } = server.address() as AddressInfo;
+  process.env['NODE_TLS_REJECT_UNAUTHORIZED'] = '0';
+  t.after(() => {
+    delete process.env['NODE_TLS_REJECT_UNAUTHORIZED'];
+  });
+  for (const host of ['localhost', '127.0.0.1'])
+    assert.equal(reasonOf(await fetcher()(`https://${host}:${port}/doc`, LIMITS)), 'tls');
+});
+
+function selfSigned(t: TestContext): { cert: string; key: string } {
+  const folder = mkdtempSync(join(tmpdir(), 'gatewarden-tls-'));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  const [cert, key] = [join(folder, 'cert.pem'), join(folder, 'key.pem')];
+  const name = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1'];
+  execFileSync(
+    'openssl',
+    [
+      'req',
+      '-x509',
+      '-newkey',
+      'ec',
+      '-pkeyopt',
+      'ec_paramgen_curve:prime256v1',
+      '-nodes',
+      '-days',
+      '1',
+      '-keyout',
+      key,
+      '-out',
+      cert,
+      ...name,
+    ],
+    { stdio: 'ignore' },
+  );
+  return { cert: readFileSync(cert, 'utf8'), key: readFileSync(key, 'utf8') };
+}
