@@ -12,7 +12,7 @@ export function sendCacheableJson(
   const etag = `"${createHash('sha256').update(body).digest('base64url').slice(0, 27)}"`;
   reply.header('cache-control', `public, max-age=${maxAgeSeconds}`).header('etag', etag);
   if (matches(request.headers['if-none-match'], etag)) return reply.code(304).send();
-  return reply.type('application/json').send(body);
+  return reply.header('content-type', 'application/json').send(Buffer.from(body));
 }
 
 /** RFC 9110 section 13.1.2: a list of validators, compared weakly. */

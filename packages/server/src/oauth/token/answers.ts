@@ -56,11 +56,16 @@ export function sendOAuthError(
   return reply
     .code(problem.status)
     .headers({ ...noStore, ...problem.headers })
-    .type('application/json')
-    .send(JSON.stringify({ error: problem.code, error_description: problem.description }));
+    .header('content-type', 'application/json')
+    .send(bytesOf({ error: problem.code, error_description: problem.description }));
 }
 
 /** Answers with JSON that nobody may keep. */
 export function sendOAuthJson(reply: FastifyReply, body: object): FastifyReply {
-  return reply.headers(noStore).type('application/json').send(JSON.stringify(body));
+  return reply.headers(noStore).header('content-type', 'application/json').send(bytesOf(body));
+}
+
+/** As bytes, because the framework adds a charset to text, which JSON does not have (RFC 8259 section 11). */
+function bytesOf(body: object): Buffer {
+  return Buffer.from(JSON.stringify(body));
 }
