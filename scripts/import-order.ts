@@ -37,6 +37,7 @@ export const SERVER_ROOTS: readonly string[] = [
   'main',
   'mounts',
   'open-storage',
+  'rpcs',
   'testing',
 ];
 
@@ -75,7 +76,7 @@ export type Fence = {
 export const SERVER_FENCES: readonly Fence[] = [
   {
     library: /^(fastify|@fastify\/.*)$/,
-    allowed: /^(http\/|(gatewarden|error-answers|mounts)\.ts$)|\.(routes|page)\.ts$/,
+    allowed: /^(http\/|(gatewarden|error-answers|mounts|rpcs)\.ts$)|\.(routes|page)\.ts$/,
     // A page is made of several files, and those that read its request or write its reply name the types.
     typesAllowed: /^(login|oauth|clients|email)\//,
     why: 'Fastify stops at http/, .routes and .page',
@@ -87,7 +88,7 @@ export const SERVER_FENCES: readonly Fence[] = [
   },
   {
     library: /^(@gatewarden\/contract\/.*|@bufbuild\/.*|@connectrpc\/.*)$/,
-    allowed: /^(http\/|(gatewarden|error-answers|mounts)\.ts$)|\.rpc\.ts$/,
+    allowed: /^(http\/|(gatewarden|error-answers|mounts|rpcs)\.ts$)|\.rpc\.ts$/,
     why: 'the wire types of the contract stop at http/ and .rpc',
   },
   {

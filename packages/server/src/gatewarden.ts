@@ -16,6 +16,7 @@ import { ensureSigningKeys, forgetSigningKeys, signingTrouble } from './keys/sig
 import { mounts } from './mounts.ts';
 import { OPEN_PATHS } from './oauth/discovery/open-paths.ts';
 import { openStorage } from './open-storage.ts';
+import { mountRpcs } from './rpcs.ts';
 import { type Config, isLoopbackHost, warnAboutConfig } from './runtime/config.ts';
 import type { App, Ctx } from './runtime/context.ts';
 import { type RunningJobs, startJobs } from './runtime/jobs.ts';
@@ -105,6 +106,7 @@ async function serve(app: App, database: Database, ownsDatabase: boolean): Promi
     token: app.config.metricsToken,
   });
   for (const mount of mounts) await mount(app, http, contextOf);
+  mountRpcs(app, http);
   await http.listen({ port: app.config.port, host: app.config.host });
   const ctx = (): Ctx => ({
     ...app,

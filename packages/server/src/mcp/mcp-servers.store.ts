@@ -1,14 +1,21 @@
 import { type Db, json, type Sql, sql } from '../storage/db.ts';
+import { inPage, type PageQuery } from '../storage/page.ts';
 import { DEFAULT_MCP_SERVER_SETTINGS, type McpServerSettings } from './mcp-server-settings.ts';
 
 export type ScopeClass = 'see' | 'change' | 'delete_or_spend';
 export type McpServerScope = {
+  /** Of the permission that the scope is. */
+  readonly permissionId: string;
   readonly name: string;
   readonly class: ScopeClass;
   readonly isDefault: boolean;
   readonly title: string;
+  /** For people: the scope's own words, else the permission's. */
   readonly description: string;
+  readonly ownDescription: string;
 };
+/** A scope as it is written; `description` is its own. */
+export type McpServerScopeWrite = Omit<McpServerScope, 'permissionId' | 'ownDescription'>;
 
 /** An MCP server as protected resource. Disabled and deleted ones are found too: who issues asks `isServing`. */
 export type McpServer = {
@@ -56,18 +63,21 @@ type Row = {
   updated_at: Date;
   row_version: bigint;
   scopes: {
+    permission_id: string;
     name: string;
     class: ScopeClass;
     is_default: boolean;
     title: string;
     description: string;
+    own_description: string;
   }[];
 };
 
 const columns = sql`s.id, s.name, s.description, s.logo_uri, s.server_url, s.server_url_key, s.enabled, s.deleted_at, s.access_token_lifetime, s.refresh_idle_lifetime,
   s.refresh_absolute_lifetime, s.registration_enabled, s.metadata_documents_enabled, s.settings, s.refused_resource, s.revoked_before, s.created_at, s.updated_at, s.row_version,
-  coalesce((select jsonb_agg(jsonb_build_object('name', c.name, 'class', c.class, 'is_default', c.is_default, 'title', c.title, 'description', c.description) order by c.position, c.name)
-    from mcp_server_scopes c where c.environment_id = s.environment_id and c.mcp_server_id = s.id), '[]'::jsonb) as scopes`;
+  coalesce((select jsonb_agg(jsonb_build_object('permission_id', p.id, 'name', c.name, 'class', c.class, 'is_default', c.is_default, 'title', c.title,
+      'description', case c.description when '' then p.description else c.description end, 'own_description', c.description) order by c.position, c.name)
+    from mcp_server_scopes c join permissions p on p.environment_id = c.environment_id and p.name = c.name where c.environment_id = s.environment_id and c.mcp_server_id = s.id), '[]'::jsonb) as scopes`;
 
 function fromRow(row: Row): McpServer {
   return {
@@ -86,11 +96,13 @@ function fromRow(row: Row): McpServer {
     metadataDocumentsEnabled: row.metadata_documents_enabled,
     settings: { ...DEFAULT_MCP_SERVER_SETTINGS, ...row.settings },
     scopes: row.scopes.map((scope) => ({
+      permissionId: scope.permission_id,
       name: scope.name,
       class: scope.class,
       isDefault: scope.is_default,
       title: scope.title,
       description: scope.description,
+      ownDescription: scope.own_description,
     })),
     refusedResource: row.refused_resource ?? undefined,
     revokedBefore: row.revoked_before ?? undefined,
@@ -120,6 +132,46 @@ export async function listMcpServers(
     db,
     sql`s.environment_id = ${by.environmentId} and s.deleted_at is null and s.id > ${by.after ?? ''} order by s.id limit ${by.limit}`,
   );
+}
+
+/** Live servers, newest first. */
+export async function listMcpServerPage(
+  db: Db,
+  by: { environmentId: string; page: PageQuery },
+): Promise<McpServer[]> {
+  return await servers(
+    db,
+    sql`s.environment_id = ${by.environmentId} and s.deleted_at is null ${inPage(sql`s.id`, by.page)}`,
+  );
+}
+
+export async function countMcpServers(db: Db, environmentId: string): Promise<number> {
+  const rows = await db.rows<{ count: bigint }>(
+    sql`select count(*) as count from mcp_servers where environment_id = ${environmentId} and deleted_at is null`,
+  );
+  return Number(rows[0]?.count ?? 0n);
+}
+
+/** A live server, which nobody else changes until the transaction ends. */
+export async function lockMcpServer(
+  db: Db,
+  by: { environmentId: string; id: string },
+): Promise<McpServer | undefined> {
+  const rows = await db.rows(
+    sql`select id from mcp_servers where environment_id = ${by.environmentId} and id = ${by.id} and deleted_at is null for update`,
+  );
+  return rows.length === 1 ? await findMcpServerRow(db, by) : undefined;
+}
+
+/** Whether a client goes by this id: audiences and client ids share one name space (AS-148). */
+export async function isClientId(
+  db: Db,
+  by: { environmentId: string; id: string },
+): Promise<boolean> {
+  const rows = await db.rows(
+    sql`select id from clients where environment_id = ${by.environmentId} and id = ${by.id}`,
+  );
+  return rows.length > 0;
 }
 
 /** The server registered under exactly this key, and those whose Server URL lies above it: one statement, longest first. */
@@ -175,7 +227,7 @@ export async function updateMcpServer(db: Db, server: McpServerWrite): Promise<b
 /** Replaces the scopes of a server; call it in the transaction that writes the server's row, so that caches hear of it. */
 export async function replaceMcpServerScopes(
   db: Db,
-  by: { environmentId: string; mcpServerId: string; scopes: readonly McpServerScope[] },
+  by: { environmentId: string; mcpServerId: string; scopes: readonly McpServerScopeWrite[] },
 ): Promise<void> {
   await db.rows(
     sql`delete from mcp_server_scopes where environment_id = ${by.environmentId} and mcp_server_id = ${by.mcpServerId}`,
@@ -186,12 +238,13 @@ export async function replaceMcpServerScopes(
       from jsonb_array_elements(${json(by.scopes)}::jsonb) with ordinality as given (scope, position)`);
 }
 
-/** Ends a server for good; its id stays taken (AS-13). False when there was none. */
+/** Ends a server for good; its id stays taken (AS-13), its permissions are free. False when there was none. */
 export async function deleteMcpServer(
   db: Db,
   by: { environmentId: string; id: string; now: Date },
 ): Promise<boolean> {
   const rows = await db.rows(sql`
+    with scopes as (delete from mcp_server_scopes where environment_id = ${by.environmentId} and mcp_server_id = ${by.id})
     update mcp_servers set deleted_at = ${by.now}, enabled = false, updated_at = ${by.now}, revoked_before = ${by.now}, row_version = row_version + 1
      where environment_id = ${by.environmentId} and id = ${by.id} and deleted_at is null returning id`);
   return rows.length === 1;

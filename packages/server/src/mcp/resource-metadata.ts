@@ -22,3 +22,11 @@ export function protectedResourceMetadata(
     ...(documentation === undefined ? {} : { resource_documentation: documentation }),
   };
 }
+
+/** Where the MCP server should serve that document (RFC 9728 section 3.1): the path of the Server URL stands behind the well-known one. */
+export function protectedResourceMetadataUrl(server: McpServer): string | undefined {
+  const parts = /^([a-z]+:\/\/[^/]+)(\/.*)?$/i.exec(server.serverUrl ?? '');
+  if (!parts) return undefined;
+  const [, origin = '', path = ''] = parts;
+  return `${origin}/.well-known/oauth-protected-resource${path === '/' ? '' : path}`;
+}

@@ -1,4 +1,5 @@
-import { type Db, sql } from '../storage/db.ts';
+import { type Db, json, sql } from '../storage/db.ts';
+import { inPage, type PageQuery } from '../storage/page.ts';
 
 /** A permission of the environment; the scopes of MCP servers are permissions. */
 export type Permission = {
@@ -31,16 +32,19 @@ export async function insertPermission(
   return fromRow(row);
 }
 
-/** Adds what is not there yet, with an empty description; two callers at once end with one row each. */
+/**
+ * Adds what is not there yet, with an empty description, and keeps all of them from being deleted until the transaction ends.
+ * Two callers at once end with one row each.
+ */
 export async function ensurePermissions(
   db: Db,
   by: { environmentId: string; permissions: readonly { id: string; name: string }[]; now: Date },
 ): Promise<void> {
-  for (const permission of by.permissions) {
-    await db.rows(sql`
-      insert into permissions (environment_id, id, name, description, created_at, updated_at)
-      values (${by.environmentId}, ${permission.id}, ${permission.name}, '', ${by.now}, ${by.now}) on conflict do nothing`);
-  }
+  await db.rows(sql`
+    insert into permissions (environment_id, id, name, description, created_at, updated_at)
+    select ${by.environmentId}, given ->> 'id', given ->> 'name', '', ${by.now}::timestamptz, ${by.now}::timestamptz
+      from jsonb_array_elements(${json(by.permissions)}::jsonb) as given order by given ->> 'name'
+    on conflict (environment_id, name) do update set updated_at = permissions.updated_at`);
 }
 
 export async function findPermission(
@@ -53,13 +57,13 @@ export async function findPermission(
   return rows[0] && fromRow(rows[0]);
 }
 
-/** In the order of their names, after the given one. */
-export async function listPermissions(
+/** Newest first. */
+export async function listPermissionPage(
   db: Db,
-  by: { environmentId: string; after?: string; limit: number },
+  by: { environmentId: string; page: PageQuery },
 ): Promise<Permission[]> {
   const rows = await db.rows<Row>(sql`
-    select id, name, description, created_at, updated_at from permissions where environment_id = ${by.environmentId} and name > ${by.after ?? ''} order by name limit ${by.limit}`);
+    select id, name, description, created_at, updated_at from permissions where environment_id = ${by.environmentId} ${inPage(sql`id`, by.page)}`);
   return rows.map(fromRow);
 }
 
@@ -80,6 +84,19 @@ export async function updatePermission(
   return rows[0] && fromRow(rows[0]);
 }
 
+export type PermissionUse = { readonly id: string; readonly name: string };
+
+/** MCP servers that have the permission as a scope. */
+export async function usesOfPermission(
+  db: Db,
+  by: { environmentId: string; name: string },
+): Promise<PermissionUse[]> {
+  return await db.rows<PermissionUse>(sql`
+    select m.id, m.name from mcp_server_scopes s join mcp_servers m on m.environment_id = s.environment_id and m.id = s.mcp_server_id
+     where s.environment_id = ${by.environmentId} and s.name = ${by.name} order by m.id limit 10`);
+}
+
+/** @throws foreign key violation: an MCP server has it as a scope, see `isInUse` */
 export async function deletePermission(
   db: Db,
   by: { environmentId: string; name: string },
@@ -88,4 +105,9 @@ export async function deletePermission(
     sql`delete from permissions where environment_id = ${by.environmentId} and name = ${by.name} returning id`,
   );
   return rows.length === 1;
+}
+
+/** Whether a deletion failed because something refers to the row (SQLSTATE 23503). */
+export function isInUse(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === '23503';
 }
