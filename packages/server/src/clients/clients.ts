@@ -1,11 +1,9 @@
 import type { Ctx } from '../runtime/context.ts';
-import type { Db } from '../storage/db.ts';
 import type { Client } from './client.ts';
 import { isDocumentUrl, resolveDocumentClient } from './client-id-metadata-document.ts';
 import { type ClientResolution, type ClientUse, clientRecord } from './client-resolution.ts';
-import * as store from './clients.store.ts';
 
-export type { Client, ClientDisplay, ClientSettings, TokenEndpointAuthMethod } from './client.ts';
+export type { Client } from './client.ts';
 export type { ClientResolution, ClientUse } from './client-resolution.ts';
 
 const LONGEST_ID = 64;
@@ -43,12 +41,4 @@ function isAtHome(client: Client, use: ClientUse): boolean {
 /** Cheap, and keeps what cannot be an id away from database and cache. */
 function isOurId(id: string): boolean {
   return id.length <= LONGEST_ID && /^[a-z0-9]+_[0-9]{1,20}$/.test(id);
-}
-
-/** A person completed the first authorization of this client: it is no longer new here (AS-127), and does not expire after a week (AS-67). */
-export async function markCompleted(
-  db: Db,
-  by: { environmentId: string; id: string; now: Date },
-): Promise<void> {
-  await store.markCompleted(db, by);
 }

@@ -14,13 +14,14 @@ const KEY_SET_MS = 2 * DAY_MS;
  * that nobody used for 180 days. A client with a live refresh token stays whatever happens. Returns how many.
  */
 export async function expireClients(db: Db, now: Date): Promise<number> {
+  const idleSince = new Date(now.getTime() - IDLE_MS);
   const rows = await db.rows(sql`
     with expired as (
       select c.environment_id, c.id, c.mcp_server_id, c.completed_at from clients c
        where c.deleted_at is null and c.registration in ('dynamic', 'metadata-document') and c.kind = 'mcp'
          and c.created_at < ${new Date(now.getTime() - NEVER_COMPLETED_MS)}
-         and (c.completed_at is null or greatest(c.completed_at, c.last_used_at,
-              (select max(g.last_used_at) from grants g where g.environment_id = c.environment_id and g.client_id = c.id)) < ${new Date(now.getTime() - IDLE_MS)})
+         and (c.completed_at is null or (greatest(c.completed_at, c.last_used_at) < ${idleSince}
+              and not exists (select 1 from grants g where g.environment_id = c.environment_id and g.client_id = c.id and g.last_used_at >= ${idleSince})))
          and not exists (select 1 from grants g join refresh_tokens t on t.environment_id = g.environment_id and t.grant_id = g.id
               where g.environment_id = c.environment_id and g.client_id = c.id and g.ended_at is null and g.absolute_expires_at > ${now}
                 and t.revoked_at is null and t.retired_at is null and t.idle_expires_at > ${now})

@@ -16,7 +16,6 @@ import { createSecrets } from '../runtime/secrets.ts';
 import { type Database, sql } from '../storage/db.ts';
 import { forgetRow, rememberRowsOf } from '../storage/row-cache.ts';
 import { testPglite } from '../testing/databases.ts';
-import type { ClientRecord } from './clients.store.ts';
 
 /** For the tests of this folder: an environment of its own for each test, on one database for each file. */
 export type TestClients = {
@@ -222,9 +221,4 @@ export async function signer(kid = 'key-1', alg = 'ES256'): Promise<Signer> {
         .setProtectedHeader({ alg, typ: 'JWT', kid, ...header })
         .sign(privateKey),
   };
-}
-
-export function clientOf(record: ClientRecord | undefined): ClientRecord['client'] {
-  if (!record) throw new Error('there is no such client');
-  return record.client;
 }

@@ -133,6 +133,10 @@ test('our own addresses and our own host are refused without a socket (AS-73)', 
     reasonOf(await fetcher()('https://auth.example.com/doc', LIMITS)),
     'blocked-address',
   );
+  const development = fetcher({ ownHosts: () => ['localhost:8080'] });
+  for (const host of ['localhost', '127.0.0.1', '[::1]']) {
+    assert.equal(reasonOf(await development(`http://${host}:8080/doc`, LIMITS)), 'blocked-address');
+  }
   assert.equal(sockets(), 0);
 });
 

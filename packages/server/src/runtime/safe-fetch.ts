@@ -1,4 +1,4 @@
-import { lookup } from 'node:dns/promises';
+import { Resolver } from 'node:dns/promises';
 import { isIP } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { Agent, buildConnector, fetch, type Response } from 'undici';
@@ -58,6 +58,7 @@ export type SafeFetchOptions = {
 const USER_AGENT = 'Gatewarden/0.1 (OAuth client metadata)';
 const MAX_HEADERS = 16_384;
 const MOST_ADDRESSES_TRIED = 3;
+const TLS_FAILURE = /^(ERR_TLS|ERR_SSL|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO|EPROTO)/;
 
 /** A refusal of ours on the way to the socket, carried through undici as the cause of its error. */
 class Refused extends Error {
@@ -78,8 +79,7 @@ export function createSafeFetch(options: SafeFetchOptions): SafeFetch {
     const problem = fetchUrlProblem(url, options);
     if (problem !== undefined) return failed('bad-url', problem);
     const target = new URL(url);
-    if (options.ownHosts().includes(target.host))
-      return failed('blocked-address', 'it is our own host');
+    if (isOwn(target, options.ownHosts())) return failed('blocked-address', 'it is our own host');
     const agent = new Agent({
       connect: checkedConnector(options, isLoopbackUrl(target), limits.timeoutMs),
       connections: 1,
@@ -111,6 +111,15 @@ export function createSafeFetch(options: SafeFetchOptions): SafeFetch {
       agent.destroy().catch(() => undefined);
     }
   };
+}
+
+/** Our own host by name, whatever the port; on this machine by port, whatever the name. */
+function isOwn(target: URL, ownHosts: readonly string[]): boolean {
+  return ownHosts.some((host) => {
+    const own = new URL(`${target.protocol}//${host}`);
+    if (isLoopbackUrl(target)) return isLoopbackUrl(own) && own.port === target.port;
+    return own.hostname === target.hostname;
+  });
 }
 
 async function readResponse(response: Response, limits: FetchLimits): Promise<FetchOutcome> {
@@ -220,16 +229,30 @@ function dial(
     }
     base({ ...target, hostname: address }, (error, socket) => {
       if (error === null) callback(null, socket);
-      else if (index + 1 < Math.min(addresses.length, MOST_ADDRESSES_TRIED)) attempt(index + 1);
+      // Somebody answered there, and is not who he should be: that is the result.
+      else if (
+        !TLS_FAILURE.test(codeOf(error)) &&
+        index + 1 < Math.min(addresses.length, MOST_ADDRESSES_TRIED)
+      )
+        attempt(index + 1);
       else callback(error, null);
     });
   };
   attempt(0);
 }
 
+/**
+ * Asks the name servers directly. The system's own lookup would take a thread of the pool that also signs tokens, and a
+ * stranger's name server can take its time; names that only this machine knows are not public anyway.
+ */
 async function systemResolve(hostname: string): Promise<readonly string[]> {
-  const answers = await lookup(hostname, { all: true, verbatim: true });
-  return answers.map((answer) => answer.address);
+  if (hostname === 'localhost') return ['127.0.0.1', '::1'];
+  const resolver = new Resolver({ timeout: 1500, tries: 2 });
+  const answers = await Promise.allSettled([
+    resolver.resolve4(hostname),
+    resolver.resolve6(hostname),
+  ]);
+  return answers.flatMap((answer) => (answer.status === 'fulfilled' ? answer.value : []));
 }
 
 function interfaceAddresses(): readonly string[] {
@@ -245,13 +268,16 @@ function failureFrom(error: unknown): FetchOutcome {
     cause = cause.cause, depth += 1
   ) {
     if (cause instanceof Refused) return failed(cause.reason, cause.message);
-    const code = 'code' in cause && typeof cause.code === 'string' ? cause.code : '';
+    const code = codeOf(cause);
     if (/TIMEOUT|ETIMEDOUT/.test(code)) return failed('timeout', 'no answer in time');
-    if (/^(ERR_TLS|ERR_SSL|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO|EPROTO)/.test(code))
-      return failed('tls', `TLS failed (${code})`);
+    if (TLS_FAILURE.test(code)) return failed('tls', `TLS failed (${code})`);
     if (code !== '') return failed('connection', `the connection failed (${code})`);
   }
   return failed('connection', 'the connection failed');
+}
+
+function codeOf(error: Error): string {
+  return 'code' in error && typeof error.code === 'string' ? error.code : '';
 }
 
 function failed(reason: FetchFailure, detail: string): FetchOutcome {
