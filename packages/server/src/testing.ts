@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { createServer } from 'node:net';
+import { createClient } from './clients/manage-clients.ts';
 import { type Gatewarden, startGatewarden } from './gatewarden.ts';
 import { createMcpServer, type McpServerInput } from './mcp/manage-mcp-servers.ts';
 import type { McpServer } from './mcp/mcp-servers.ts';
@@ -8,8 +9,19 @@ import { silentLog } from './runtime/log.ts';
 import type { Database } from './storage/db.ts';
 import { type Cleanup, type Engine, testPglite, testPostgres } from './testing/databases.ts';
 
+export { createClient } from './clients/manage-clients.ts';
+export { sql } from './storage/db.ts';
 export { launchBrowser } from './testing/browser.ts';
+export { type CookieBrowser, cookieBrowser } from './testing/cookie-browser.ts';
 export { type Engine, engines, testPglite, testPostgres } from './testing/databases.ts';
+export {
+  authorizeUrl,
+  authorizeWith,
+  pkce,
+  register,
+  type TokenAnswer,
+  token,
+} from './testing/oauth-client.ts';
 
 /** A clock that stands on a real time and moves on by itself, and by leaps. */
 export type TestClock = {
@@ -40,6 +52,8 @@ export type TestGatewarden = Gatewarden & {
   readonly origin: string;
   /** @throws {Error} the input is not acceptable */
   mcpServer(input?: McpServerInput): Promise<McpServer>;
+  /** A client for client_credentials at one MCP server. */
+  machine(mcpServerId: string, scopes?: readonly string[]): Promise<{ id: string; secret: string }>;
 };
 
 /** A whole server over real HTTP on a free port of loopback, with a clock that the test sets. Closed with the test. */
@@ -102,6 +116,17 @@ export async function startTestGatewarden(
       if (outcome.kind !== 'written')
         throw new Error(`the MCP server was not made: ${JSON.stringify(outcome)}`);
       return outcome.server;
+    },
+    async machine(mcpServerId, scopes = ['todo:read']) {
+      const created = await createClient(gatewarden.context(), {
+        kind: 'mcp',
+        mcpServerId,
+        name: 'Machine',
+        scopes,
+      });
+      if (created.kind !== 'created' || !created.secret)
+        throw new Error(`the client was not made: ${JSON.stringify(created)}`);
+      return { id: created.client.id, secret: created.secret.plain };
     },
   };
 }

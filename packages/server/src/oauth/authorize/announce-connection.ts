@@ -10,10 +10,25 @@ import type { PendingConsent } from './pending-consent.ts';
 
 const MAIL_LIVES_MS = 86_400_000;
 
-/**
- * Tells a person by mail that a client which is not well known was connected in their name for the first time (AS-154). Called
- * right after the consent was written, in its transaction.
- */
+/** Whether this person has no live consent for this client at this server yet. Asked before the new one is written. */
+export async function isFirstConnection(
+  ctx: Ctx,
+  pending: PendingConsent,
+  user: User,
+): Promise<boolean> {
+  const { client, mcpServer } = pending;
+  if (!mcpServer) return false;
+  const earlier = await listConsents(ctx.db, {
+    environmentId: ctx.environmentId,
+    userId: user.id,
+    clientId: client.id,
+    mcpServerId: mcpServer.id,
+    limit: 1,
+  });
+  return earlier.length === 0;
+}
+
+/** Tells a person by mail that a client which is not well known was connected in their name for the first time (AS-154). */
 export async function announceConnection(
   ctx: Ctx,
   pending: PendingConsent,
@@ -22,20 +37,6 @@ export async function announceConnection(
 ): Promise<void> {
   const { client, login, mcpServer, request } = pending;
   if (!mcpServer || isWellKnown(client.id, login.redirectUri)) return;
-  const earlier = await listConsents(ctx.db, {
-    environmentId: ctx.environmentId,
-    userId: user.id,
-    clientId: client.id,
-    mcpServerId: mcpServer.id,
-    limit: 2,
-  });
-  const first = earlier[0];
-  if (
-    earlier.length !== 1 ||
-    first === undefined ||
-    first.createdAt.getTime() !== ctx.now().getTime()
-  )
-    return;
   const mail = connectedMail({
     locale: negotiateLocale({ uiLocales: request.uiLocales }),
     clientName: client.name,

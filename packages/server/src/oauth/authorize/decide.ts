@@ -17,7 +17,7 @@ import { equalBytes, sha256 } from '../../runtime/hash.ts';
 import { newSecret } from '../../runtime/ids.ts';
 import type { SecretRow } from '../../runtime/secrets.ts';
 import { redirectKind } from '../redirect-uri.ts';
-import { announceConnection } from './announce-connection.ts';
+import { announceConnection, isFirstConnection } from './announce-connection.ts';
 import type { PendingConsent } from './pending-consent.ts';
 
 /** What the person chose, as compared with a repeated POST. */
@@ -96,6 +96,9 @@ async function allow(
 ): Promise<void> {
   const { login, request, client, mcpServer } = pending;
   const now = ctx.now();
+  const isFirst =
+    granted.rememberedConsentId === undefined &&
+    (await isFirstConnection(ctx, pending, signedIn.user));
   const consentId =
     granted.rememberedConsentId ?? (await writeConsent(ctx, pending, signedIn, granted.scopes));
   if (granted.rememberedConsentId !== undefined)
@@ -125,8 +128,7 @@ async function allow(
     createdAt: now,
     expiresAt: new Date(now.getTime() + lifetime * 1000),
   });
-  // Before the client counts as completed: a first connection is announced to the person.
-  await announceConnection(ctx, pending, signedIn.user, granted.scopes);
+  if (isFirst) await announceConnection(ctx, pending, signedIn.user, granted.scopes);
   await markCompleted(ctx.db, { environmentId: ctx.environmentId, id: client.id, now });
   await recordDecision(
     ctx,
