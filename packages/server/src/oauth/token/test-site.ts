@@ -46,7 +46,8 @@ export type SiteOptions = {
   readonly database?: Database;
   readonly url?: string;
   readonly clock?: { ahead: number };
-  readonly secretKey?: Uint8Array;
+  /** Operator keys: the first writes, all read. */
+  readonly secretKeys?: readonly Uint8Array[];
 };
 
 export const SECRET_KEY = new Uint8Array(32).fill(7);
@@ -106,7 +107,7 @@ export async function startSite(t: Cleanup, options: SiteOptions = {}): Promise<
       detail: 'no network in this test',
     }),
     log: silentLog,
-    secrets: createSecrets([options.secretKey ?? SECRET_KEY], random),
+    secrets: createSecrets(options.secretKeys ?? [SECRET_KEY], random),
     metrics: createMetrics(),
   };
   openCors(http, OPEN_PATHS);
