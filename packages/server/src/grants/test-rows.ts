@@ -13,7 +13,10 @@ import { saveConsent } from './grants.ts';
 export const ENVIRONMENT = 'env_1';
 
 /** A context with a clock of its own. `at` moves it. */
-export function testCtx(db: Database, at: { now: Date } = { now: new Date('2026-11-20T10:00:00.250Z') }): Ctx {
+export function testCtx(
+  db: Database,
+  at: { now: Date } = { now: new Date('2026-11-20T10:00:00.250Z') },
+): Ctx {
   const random = (bytes: number) => new Uint8Array(randomBytes(bytes));
   return {
     config: {
@@ -36,7 +39,11 @@ export function testCtx(db: Database, at: { now: Date } = { now: new Date('2026-
     db,
     now: () => at.now,
     random,
-    fetch: async () => ({ kind: 'failed', reason: 'connection', detail: 'no network in this test' }),
+    fetch: async () => ({
+      kind: 'failed',
+      reason: 'connection',
+      detail: 'no network in this test',
+    }),
     log: silentLog,
     secrets: createSecrets([new Uint8Array(32)], random),
     metrics: createMetrics(),
@@ -47,34 +54,52 @@ export function testCtx(db: Database, at: { now: Date } = { now: new Date('2026-
   };
 }
 
-export type Rows = { readonly userId: string; readonly clientId: string; readonly serverId: string; readonly sessionId: string };
+export type Rows = {
+  readonly userId: string;
+  readonly clientId: string;
+  readonly serverId: string;
+  readonly sessionId: string;
+};
 
 /** An environment with one person, client, MCP server and session. */
 export async function insertRows(ctx: Ctx): Promise<Rows> {
   const now = ctx.now();
-  await ctx.db.rows(sql`insert into environments (id, url, display_name, kind, created_at) values (${ENVIRONMENT}, 'http://localhost:8080', 'Test', 'DEVELOPMENT', ${now}) on conflict do nothing`);
+  await ctx.db.rows(
+    sql`insert into environments (id, url, display_name, kind, created_at) values (${ENVIRONMENT}, 'http://localhost:8080', 'Test', 'DEVELOPMENT', ${now}) on conflict do nothing`,
+  );
   const serverId = await insertServer(ctx);
-  return { serverId, userId: await insertUser(ctx), clientId: await insertClient(ctx, serverId), sessionId: await insertSession(ctx) };
+  return {
+    serverId,
+    userId: await insertUser(ctx),
+    clientId: await insertClient(ctx, serverId),
+    sessionId: await insertSession(ctx),
+  };
 }
 
 export async function insertServer(ctx: Ctx): Promise<string> {
   const id = newId(ctx, 'res');
   const now = ctx.now();
-  await ctx.db.rows(sql`insert into mcp_servers (environment_id, id, name, created_at, updated_at) values (${ENVIRONMENT}, ${id}, 'Server', ${now}, ${now})`);
+  await ctx.db.rows(
+    sql`insert into mcp_servers (environment_id, id, name, created_at, updated_at) values (${ENVIRONMENT}, ${id}, 'Server', ${now}, ${now})`,
+  );
   return id;
 }
 
 export async function insertUser(ctx: Ctx): Promise<string> {
   const id = newId(ctx, 'usr');
   const now = ctx.now();
-  await ctx.db.rows(sql`insert into users (environment_id, id, email, email_key, name, revocation_secret, created_at, updated_at) values (${ENVIRONMENT}, ${id}, ${id}, ${id}, 'Ada', ${ctx.random(32)}, ${now}, ${now})`);
+  await ctx.db.rows(
+    sql`insert into users (environment_id, id, email, email_key, name, revocation_secret, created_at, updated_at) values (${ENVIRONMENT}, ${id}, ${id}, ${id}, 'Ada', ${ctx.random(32)}, ${now}, ${now})`,
+  );
   return id;
 }
 
 export async function insertClient(ctx: Ctx, serverId: string): Promise<string> {
   const id = newId(ctx, 'm2m');
   const now = ctx.now();
-  await ctx.db.rows(sql`insert into clients (environment_id, id, kind, registration, mcp_server_id, revocation_secret, created_at, updated_at) values (${ENVIRONMENT}, ${id}, 'mcp', 'dynamic', ${serverId}, ${ctx.random(32)}, ${now}, ${now})`);
+  await ctx.db.rows(
+    sql`insert into clients (environment_id, id, kind, registration, mcp_server_id, revocation_secret, created_at, updated_at) values (${ENVIRONMENT}, ${id}, 'mcp', 'dynamic', ${serverId}, ${ctx.random(32)}, ${now}, ${now})`,
+  );
   return id;
 }
 
@@ -88,7 +113,11 @@ async function insertSession(ctx: Ctx): Promise<string> {
 }
 
 /** A code with its consent, not yet stored. */
-export async function newCode(ctx: Ctx, rows: Rows, changes: Partial<AuthorizationCode> = {}): Promise<AuthorizationCode> {
+export async function newCode(
+  ctx: Ctx,
+  rows: Rows,
+  changes: Partial<AuthorizationCode> = {},
+): Promise<AuthorizationCode> {
   const scopes = changes.scopes ?? ['todo:read'];
   const redirectUri = 'https://client.example/callback';
   const consentId = await saveConsent(ctx, {
@@ -123,12 +152,24 @@ export async function newCode(ctx: Ctx, rows: Rows, changes: Partial<Authorizati
   };
 }
 
-export async function entriesOf(ctx: Ctx, serverId: string): Promise<{ kind: string; value: string }[]> {
-  return await ctx.db.rows(sql`select kind, value from revocations where environment_id = ${ENVIRONMENT} and mcp_server_id = ${serverId} order by seq`);
+export async function entriesOf(
+  ctx: Ctx,
+  serverId: string,
+): Promise<{ kind: string; value: string }[]> {
+  return await ctx.db.rows(
+    sql`select kind, value from revocations where environment_id = ${ENVIRONMENT} and mcp_server_id = ${serverId} order by seq`,
+  );
 }
 
-export async function secretOf(ctx: Ctx, table: 'users' | 'clients', id: string): Promise<Uint8Array> {
-  const query = table === 'users' ? sql`select revocation_secret from users where id = ${id}` : sql`select revocation_secret from clients where id = ${id}`;
+export async function secretOf(
+  ctx: Ctx,
+  table: 'users' | 'clients',
+  id: string,
+): Promise<Uint8Array> {
+  const query =
+    table === 'users'
+      ? sql`select revocation_secret from users where id = ${id}`
+      : sql`select revocation_secret from clients where id = ${id}`;
   const [row] = await ctx.db.rows<{ revocation_secret: Uint8Array }>(query);
   if (!row) throw new Error('no such row');
   return row.revocation_secret;
