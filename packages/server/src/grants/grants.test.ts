@@ -51,7 +51,7 @@ for (const engine of engines) {
           (await entriesOf(ctx, rows.serverId)).filter(({ value }) => value === handle),
           [{ kind: 'handle', value: handle }],
         );
-        assert.equal(await eventCount(ctx, 'grant.ended'), 2);
+        assert.equal(await eventCount(ctx, 'grant.ended'), 1);
       },
     );
 

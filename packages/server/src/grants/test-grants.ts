@@ -11,7 +11,7 @@ import {
   redeemAuthorizationCode,
 } from './authorization-codes.store.ts';
 import { findRefreshToken, rotateRefreshToken } from './refresh-tokens.store.ts';
-import { newRevocationHandle, revocationHandle } from './revocation-handles.ts';
+import { newRevocationHandle } from './revocation-handles.ts';
 import { ENVIRONMENT, newCode, type Rows } from './test-rows.ts';
 
 /** For the tests of this folder: grants made the way the token endpoint makes them. */
