@@ -1,3 +1,4 @@
+import { reapClients } from './clients/reap-clients.job.ts';
 import { sendMails, sweepMails } from './email/send-mails.job.ts';
 import { cleanUpGrants, eraseSalts } from './grants/clean-up.job.ts';
 import { sweepLogins } from './login/sweep-logins.job.ts';
@@ -13,4 +14,5 @@ export const jobs: readonly Job[] = [
   { name: 'sweep mails', everyMs: 10 * MINUTE, run: sweepMails },
   { name: 'sweep logins', everyMs: MINUTE, run: sweepLogins },
   { name: 'clean up grants', everyMs: 10 * MINUTE, run: cleanUpGrants },
+  { name: 'reap clients', everyMs: 60 * MINUTE, run: reapClients },
 ];

@@ -40,6 +40,8 @@ export type TestOptions = {
     readonly clock: TestClock;
   };
   readonly config?: Partial<Config>;
+  /** A database of the test's own. */
+  readonly database?: Database;
 };
 
 export type TestGatewarden = Gatewarden & {
@@ -67,9 +69,11 @@ export async function startTestGatewarden(
     for (const cleanup of cleanups.reverse()) await cleanup();
   });
   const later: Cleanup = { after: (work) => void cleanups.push(work) };
-  const storage = options.with
-    ? { database: options.with.database, open: undefined }
-    : await openStorageFor(later, options.engine ?? 'pglite');
+  const storage = options.database
+    ? { database: options.database, open: undefined }
+    : options.with
+      ? { database: options.with.database, open: undefined }
+      : await openStorageFor(later, options.engine ?? 'pglite');
   const port = await freePort();
   const keys = options.with?.secretKeys ?? [new Uint8Array(randomBytes(32))];
   const config: Config = {

@@ -102,7 +102,11 @@ async function withClient<T>(
   try {
     client = await pool.connect();
   } catch (error) {
-    throw failureOf(error);
+    // Whatever keeps us from connecting, a database that takes no connections or a changed password included, may be over later.
+    const failure = failureOf(error);
+    throw failure instanceof DatabaseUnavailable
+      ? failure
+      : new DatabaseUnavailable(`the database does not answer: ${failure.message}`);
   }
   let broken = false;
   try {
