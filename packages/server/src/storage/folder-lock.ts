@@ -1,6 +1,16 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync, readlinkSync } from 'node:fs';
-import { link, mkdir, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import {
+  link,
+  mkdir,
+  open,
+  readdir,
+  readFile,
+  rm,
+  stat,
+  truncate,
+  writeFile,
+} from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 
@@ -14,29 +24,31 @@ export class DataFolderInUse extends Error {
 /** `machine` names what a process id means something in; `startedAt` tells a recycled process id from its predecessor. */
 type Holder = { pid: number; startedAt: string; machine: string; nonce: string };
 
+/**
+ * Lock files are numbered, and the one with the highest number decides: who finds its holder dead, or gone, makes the next.
+ * The highest is never removed, only emptied, so a number is never given twice and no one can be overtaken by a slow rival.
+ */
+type Lock = { number: number; path: string };
+
 const HEARTBEAT = 2000;
+const NAME = /^gatewarden\.lock\.(\d+)$/;
 
 /**
- * Takes the lock file of a folder, or takes it over from a process that is dead.
+ * Takes the lock of a folder, or takes it over from a process that is dead.
  *
  * @throws {DataFolderInUse} a living process has it
  */
 export async function lockFolder(folder: string): Promise<{ release(): Promise<void> }> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
-  const path = join(folder, 'gatewarden.lock');
   const own: Holder = {
     pid: process.pid,
     startedAt: startOf(process.pid) ?? '',
     machine: machine(),
     nonce: unique(),
   };
-  const draft = join(folder, `gatewarden.lock.${own.nonce}`);
+  const draft = join(folder, `gatewarden.draft-${own.nonce}`);
   await writeFile(draft, JSON.stringify(own), { mode: 0o600 });
-  try {
-    await take(path, draft, folder);
-  } finally {
-    await rm(draft, { force: true });
-  }
+  const { path } = await take(folder, draft).finally(() => rm(draft, { force: true }));
   // Seen by processes that cannot look up our process id: another container or machine on the same folder.
   const beat = setInterval(() => {
     touch(path).catch(() => undefined);
@@ -45,9 +57,57 @@ export async function lockFolder(folder: string): Promise<{ release(): Promise<v
     release: async () => {
       clearInterval(beat);
       const text = await readFile(path, 'utf8').catch(() => '');
-      if (text.includes(own.nonce)) await rm(path, { force: true });
+      if (text.includes(own.nonce)) await truncate(path);
     },
   };
+}
+
+async function take(folder: string, draft: string): Promise<Lock> {
+  for (let attempt = 0; attempt < 20; attempt++) {
+    const last = await highest(folder);
+    const holder = last && parse(await readFile(last.path, 'utf8').catch(() => ''));
+    if (last && holder && (await lives(holder, last.path))) throw inUse(folder, holder);
+    const number = (last?.number ?? 0) + 1;
+    const next: Lock = { number, path: join(folder, `gatewarden.lock.${number}`) };
+    try {
+      // A link is made whole or not at all, so no one ever reads half a lock.
+      await link(draft, next.path);
+    } catch (error) {
+      if (error instanceof Error && 'code' in error && error.code === 'EEXIST') continue;
+      throw error;
+    }
+    // We may have been slow, and the number used and removed before.
+    if ((await highest(folder))?.number === number) {
+      await removeBelow(folder, number);
+      return next;
+    }
+    await rm(next.path, { force: true });
+  }
+  throw inUse(folder, undefined);
+}
+
+async function numbered(folder: string): Promise<Lock[]> {
+  const locks = (await readdir(folder)).flatMap((name) => {
+    const number = NAME.exec(name)?.[1];
+    return number === undefined ? [] : [{ number: Number(number), path: join(folder, name) }];
+  });
+  return locks.sort((one, other) => other.number - one.number);
+}
+
+/** A listing may miss a file that appears, and the one it replaces, while it is made: two in a row must agree. */
+async function highest(folder: string): Promise<Lock | undefined> {
+  for (let [before] = await numbered(folder); ; ) {
+    const [now] = await numbered(folder);
+    if (now?.number === before?.number) return now;
+    before = now;
+  }
+}
+
+/** The one just below stays too, for a listing that is being made. */
+async function removeBelow(folder: string, number: number): Promise<void> {
+  for (const lock of await numbered(folder)) {
+    if (lock.number < number - 1) await rm(lock.path, { force: true });
+  }
 }
 
 /** Changes the time of modification and nothing else. */
@@ -59,49 +119,6 @@ async function touch(path: string): Promise<void> {
 /** Unlike any other of this machine; not a secret. */
 function unique(): string {
   return `${process.pid}-${process.hrtime.bigint().toString(36)}`;
-}
-
-/** A link is made whole or not at all, so no one ever reads half a lock. */
-async function take(path: string, draft: string, folder: string): Promise<void> {
-  for (let attempt = 0; attempt < 10; attempt++) {
-    try {
-      await link(draft, path);
-      if (attempt > 0) await confirm(path, draft, folder);
-      return;
-    } catch (error) {
-      if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
-    }
-    const text = await readFile(path, 'utf8').catch(() => undefined);
-    if (text === undefined) continue; // released meanwhile
-    const holder = parse(text);
-    if (holder && (await lives(holder, path))) throw inUse(folder, holder);
-    await setAside(path, text);
-  }
-  throw inUse(folder, undefined);
-}
-
-/** Renaming is what decides between several that found the same dead holder. */
-async function setAside(path: string, expected: string): Promise<void> {
-  const aside = `${path}.${unique()}`;
-  try {
-    await rename(path, aside);
-  } catch {
-    return; // another was faster
-  }
-  try {
-    // The lock of someone who took over just before us: give it back; should the place be taken already, its owner notices.
-    if ((await readFile(aside, 'utf8')) !== expected)
-      await link(aside, path).catch(() => undefined);
-  } finally {
-    await rm(aside, { force: true });
-  }
-}
-
-/** After a takeover: a rival's rename may have hit our lock; wait until such rivals are through, then look. */
-async function confirm(path: string, draft: string, folder: string): Promise<void> {
-  await pause(100);
-  const text = await readFile(path, 'utf8').catch(() => '');
-  if (text !== (await readFile(draft, 'utf8'))) throw inUse(folder, parse(text));
 }
 
 async function lives(holder: Holder, path: string): Promise<boolean> {

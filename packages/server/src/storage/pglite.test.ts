@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { existsSync, openAsBlob } from 'node:fs';
-import { cp, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { promisify } from 'node:util';
 import { testPglite } from '../testing/databases.ts';
 import { DatabaseUnavailable, script, sql } from './db.ts';
-import { DataFolderInUse } from './folder-lock.ts';
+import { DataFolderInUse, lockFolder } from './folder-lock.ts';
 import { migrate, schemaState } from './migrate.ts';
 import { databaseOf, openPglite, startEngine } from './pglite.ts';
 import { ensureTemplate } from './template.ts';
@@ -76,7 +76,7 @@ test('data of a newer version are refused in one sentence, and the folder is fre
     );
     return true;
   });
-  assert.ok(!(await readdir(dataDir)).includes('gatewarden.lock'));
+  await (await lockFolder(dataDir)).release();
   await (await openPglite({ dataDir, migrationsFolder })).close();
 });
 
@@ -115,7 +115,7 @@ test('a folder that cannot be opened says which, and is not locked afterwards', 
     dataDir,
   );
   assert.ok(said.includes(dataDir), said);
-  assert.ok(!(await readdir(dataDir)).includes('gatewarden.lock'));
+  await (await lockFolder(dataDir)).release();
 });
 
 test('the database used beside a transaction is DatabaseUnavailable after a while, not a wait for ever', async (t) => {

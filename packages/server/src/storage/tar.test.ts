@@ -68,7 +68,7 @@ test('what an interrupted attempt left is replaced', async (t) => {
 });
 
 test('an attack: a member that climbs out of the folder is refused', async (t) => {
-  const { path, folder } = await archive(t, 'a.tar', member('../../evil', '0', 'x'));
+  const { path, folder } = await archive(t, 'a.tar', member('../evil', '0', 'x'));
   await assert.rejects(unpack(path, folder), /outside/);
-  assert.equal(existsSync(join(folder, '../../evil')), false);
+  assert.equal(existsSync(join(folder, '../evil')), false);
 });
