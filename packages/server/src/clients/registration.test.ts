@@ -274,7 +274,7 @@ test('the setting private_use_schemes allows or denies what is not on the list (
   );
 });
 
-test('names are cleaned, addresses that are not http(s) are left out, null counts as absent (AS-62)', async (t) => {
+test('names are cleaned, addresses that are not http(s) are left out, null counts as absent, a software statement proves nothing (AS-62, AS-63)', async (t) => {
   const clients = await testClients();
   const site = await registrationSite(t, clients);
   const { status, body } = await site.register((await clients.mcpServer()).id, {
