@@ -175,6 +175,6 @@ test('with documents off, a client that sends its URL anyway reads that this ser
     ),
   );
   assert.deepEqual([page.status, page.error], [400, 'invalid_client']);
-  assert.match(page.html, /metadata document/i);
+  assert.match(page.html, /doesn&#39;t accept this kind of app/);
   assert.deepEqual(site.requests, []);
 });
