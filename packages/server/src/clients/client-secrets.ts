@@ -12,7 +12,8 @@ import {
   setSecretActive,
 } from './clients.store.ts';
 
-const MOST_SECRETS = 10;
+/** A client may have so many secrets at once. */
+export const MOST_SECRETS = 10;
 
 /** A secret at the one moment it can be read. */
 export type PlainSecret = {

@@ -1,9 +1,10 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Environment } from '../environments/environments.ts';
 import { resourceKey, serverUrlProblem } from '../oauth/resource-indicator.ts';
 import { isOpenIdScope } from '../oauth/scope.ts';
 import { displayName } from '../pages/plain-text.ts';
 import type { Ctx } from '../runtime/context.ts';
-import type { McpServerSettings } from './mcp-server-settings.ts';
+import { DEFAULT_MCP_SERVER_SETTINGS, type McpServerSettings } from './mcp-server-settings.ts';
 import {
   isClientId,
   type McpServer,
@@ -30,9 +31,11 @@ export type McpServerInput = {
   readonly scopes?: readonly ScopeInput[] | undefined;
   /** Scopes that change; they must be among the server's. */
   readonly changedScopes?: readonly ScopeInput[] | undefined;
-  readonly settings?: Partial<McpServerSettings> | undefined;
+  /** A member that is there and undefined goes back to its default. */
+  readonly settings?: Optional<McpServerSettings> | undefined;
 };
-export type ScopeInput = Partial<Omit<McpServerScopeWrite, 'name'>> & { readonly name: string };
+export type ScopeInput = Optional<Omit<McpServerScopeWrite, 'name'>> & { readonly name: string };
+type Optional<T> = { readonly [K in keyof T]?: T[K] | undefined };
 
 /** A member that cannot be accepted, and why. */
 export type McpServerProblem =
@@ -83,9 +86,19 @@ export function applied(
     registrationEnabled: input.registrationEnabled ?? current?.registrationEnabled ?? true,
     metadataDocumentsEnabled:
       input.metadataDocumentsEnabled ?? current?.metadataDocumentsEnabled ?? true,
-    settings: { ...current?.settings, ...input.settings },
+    settings: changedSettings({ ...current?.settings, ...input.settings }),
     now: ctx.now(),
   };
+}
+
+/** Only what differs from the defaults is kept, so that a better default reaches servers that never chose. */
+function changedSettings(settings: Optional<McpServerSettings>): Partial<McpServerSettings> {
+  const defaults: Readonly<Record<string, unknown>> = DEFAULT_MCP_SERVER_SETTINGS;
+  return Object.fromEntries(
+    Object.entries(settings).filter(
+      ([name, value]) => value !== undefined && !isDeepStrictEqual(value, defaults[name]),
+    ),
+  );
 }
 
 /** The first member that cannot be accepted. */

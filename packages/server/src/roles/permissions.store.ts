@@ -96,15 +96,19 @@ export async function usesOfPermission(
      where s.environment_id = ${by.environmentId} and s.name = ${by.name} order by m.id limit 10`);
 }
 
-/** @throws foreign key violation: an MCP server has it as a scope, see `isInUse` */
+/**
+ * The row that was deleted.
+ *
+ * @throws foreign key violation: an MCP server has it as a scope, see `isInUse`
+ */
 export async function deletePermission(
   db: Db,
   by: { environmentId: string; name: string },
-): Promise<boolean> {
-  const rows = await db.rows(
-    sql`delete from permissions where environment_id = ${by.environmentId} and name = ${by.name} returning id`,
+): Promise<Permission | undefined> {
+  const rows = await db.rows<Row>(
+    sql`delete from permissions where environment_id = ${by.environmentId} and name = ${by.name} returning id, name, description, created_at, updated_at`,
   );
-  return rows.length === 1;
+  return rows[0] && fromRow(rows[0]);
 }
 
 /** Whether a deletion failed because something refers to the row (SQLSTATE 23503). */
