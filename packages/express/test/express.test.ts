@@ -153,3 +153,15 @@ test('Express: a broken rule ends in the error handler, not in a route (RS-35)',
   assert.equal((await send({ token: await issuer.token(), body: toolCall('x') })).status, 500);
   assert.match(String(errors[0]), /broken rule/);
 });
+
+test('Express: a challenge that other middleware has set gives way to ours, on 401 and 403 (RS-52)', async (t) => {
+  const issuer = await startFakeIssuer(t);
+  const app = await startApp(t, declaration(issuer), (_request, response, next) => {
+    response.setHeader('www-authenticate', 'Basic realm="other"');
+    next();
+  });
+  const refused = await app.send({ body: toolCall('list_todos') });
+  assert.equal(refused.status, 401);
+  assert.match(String(refused.headers['www-authenticate']), /^Bearer /);
+  assert.ok(!String(refused.headers['www-authenticate']).includes('Basic'));
+});

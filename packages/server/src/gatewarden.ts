@@ -171,7 +171,8 @@ function sitesOf(
 async function listenForChanges(database: Database): Promise<void> {
   await database.listen('gatewarden_rows', (payload) => {
     forgetRow(database, payload);
-    forgetSigningKeys(database);
+    // An empty payload says that notifications were missed.
+    if (payload === '' || payload.includes('"signing_keys"')) forgetSigningKeys(database);
   });
 }
 

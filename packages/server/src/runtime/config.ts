@@ -61,6 +61,9 @@ export function environmentUrl(value: string, mode: Config['mode']): string {
   }
   if (url.username || url.password || url.search || url.hash)
     throw fail('which has user info, a query or a fragment; give only scheme, host and port');
+  // gRPC has no room for a path prefix, and clients that build well-known addresses disagree about one (AS-12).
+  if (url.pathname.replace(/\/+$/, '') !== '')
+    throw fail('which has a path; give an address of its own, such as https://auth.example.com');
   const loopback = isLoopbackHost(url.hostname);
   if (url.protocol !== 'https:' && !(url.protocol === 'http:' && loopback && mode === 'dev')) {
     throw fail(
@@ -69,7 +72,7 @@ export function environmentUrl(value: string, mode: Config['mode']): string {
         : 'but production needs an https address',
     );
   }
-  return `${url.protocol}//${url.host}${url.pathname.replace(/\/+$/, '')}`;
+  return `${url.protocol}//${url.host}`;
 }
 
 /**
