@@ -95,7 +95,7 @@ export async function allowInBrowser(
   await page.mouse.move(40, 40);
   await page.mouse.move(60, 60);
   await page.click('button[name=decision][value=allow]');
-  await page.waitForURL((next) => next.pathname === '/callback');
+  await page.waitForURL((next) => /callback$/.test(next.pathname));
   return text;
 }
 

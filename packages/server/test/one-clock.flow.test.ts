@@ -83,7 +83,7 @@ test('the tokens of a moved clock carry its time in every claim (AS-143, AS-117,
     code_verifier: verifier,
   });
   const claims = JSON.parse(
-    Buffer.from(String(answer.body['access_token']).split('.')[1], 'base64url').toString(),
+    Buffer.from(String(answer.body['access_token']).split('.')[1] ?? '', 'base64url').toString(),
   ) as { iat: number; exp: number; auth_time: number };
   const now = gatewarden.clock.now().getTime() / 1000;
   for (const time of [

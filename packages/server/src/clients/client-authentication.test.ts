@@ -135,7 +135,7 @@ test('a public client needs no credentials; what it sends as a secret is ignored
   );
 });
 
-test('unknown, deleted, disabled and foreign clients are 401 invalid_client, never 400 or 403 (AS-7, AS-64, AS-87)', async () => {
+test('unknown, deleted and foreign clients are 401 invalid_client, never 400 or 403 (AS-7, AS-64, AS-87)', async () => {
   const { ctx, mcpServer } = await testClients();
   const [one, two] = [await mcpServer(), await mcpServer({ name: 'Other' })];
   const other = await testClients();
@@ -180,8 +180,9 @@ test('unknown, deleted, disabled and foreign clients are 401 invalid_client, nev
       id,
     );
   }
+  // A switched-off client proves who it is; what it may not have is refused by the grant (AS-97).
   await updateClient(ctx, environmentClient.id, { enabled: false });
-  assert.equal(await outcome(authenticateClient(ctx, api, at(ctx))), '401 invalid_client');
+  assert.equal(await outcome(authenticateClient(ctx, api, at(ctx))), 'secret');
   await deleteClient(ctx, machine.id);
   const error: unknown = await authenticateClient(ctx, credentials, at(ctx, one)).catch(
     (reason: unknown) => reason,

@@ -77,7 +77,8 @@ export async function resolveDocumentClient(
   if (!isHostAllowed(hostname, await environmentOf(ctx), use.mcpServer))
     return { kind: 'host-not-allowed', host: hostname };
   const known = await freshestRecord(ctx, url);
-  if (known && !known.deletedAt && !known.client.enabled) return { kind: 'unknown' };
+  if (known && !known.deletedAt && !known.client.enabled && use.purpose !== 'token')
+    return { kind: 'unknown' };
   const now = ctx.now().getTime();
   const stale = known?.document
     ? now - known.document.freshUntil.getTime()

@@ -22,7 +22,8 @@ export async function resolveClient(
   const record = await clientRecord(ctx, clientId);
   if (!record) return { kind: 'unknown' };
   if (record.deletedAt) return { kind: 'unknown', tombstoneAt: record.deletedAt };
-  if (!record.client.enabled) return { kind: 'unknown' };
+  // At the token endpoint a switched-off client still proves who it is, and its grants are what is refused (AS-97, AS-114).
+  if (!record.client.enabled && use.purpose !== 'token') return { kind: 'unknown' };
   return isAtHome(record.client, use)
     ? { kind: 'found', client: record.client }
     : { kind: 'not-here' };

@@ -61,6 +61,8 @@ async function start(
   ctx.metrics.count('gatewarden_authorizations_total', { outcome: outcome.kind });
   switch (outcome.kind) {
     case 'page':
+      if (outcome.retryAfterSeconds !== undefined)
+        reply.header('retry-after', String(outcome.retryAfterSeconds));
       return await sendErrorPage(
         ctx,
         request,

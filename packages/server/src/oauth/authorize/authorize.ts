@@ -112,6 +112,11 @@ async function examine(
   }); // RFC 8707 section 2
   if (decision.kind === 'refused') throw new OAuthError('invalid_target', decision.description);
   const mcpServer = decision.kind === 'mcp-server' ? decision.mcpServer : undefined;
+  // At E the server is known only now, and with it which metadata documents it accepts (AS-80, AS-83).
+  if (mcpServer && !issuer.mcpServer && proven.client.registration === 'metadata-document') {
+    const accepted = await clientOr(ctx, { issuer: issuer.issuer, mcpServer }, proven.client.id);
+    if ('kind' in accepted && accepted.kind === 'page') return accepted;
+  }
   const scopes = requestedScopes(parseScope(params['scope']), mcpServer);
   const request: AuthorizationRequest = {
     state: params['state'],
@@ -249,10 +254,7 @@ async function clientOr(
         reason: found.detail,
       });
     case 'busy':
-      return page(
-        { kind: 'too-many-requests', seconds: found.retryAfterSeconds },
-        found.retryAfterSeconds,
-      );
+      return page({ kind: 'unavailable' }, found.retryAfterSeconds);
   }
 }
 

@@ -1,9 +1,11 @@
+import { logoPath } from '../../clients/logos.ts';
 import { trustOf } from '../../clients/trust.ts';
 import { environmentOf } from '../../environments/environments.ts';
 import { listGrants } from '../../grants/grants.store.ts';
 import type { McpServer } from '../../mcp/mcp-servers.ts';
 import type { ConsentModel } from '../../pages/consent.ts';
 import type { ConsentScope } from '../../pages/consent-scopes.ts';
+import { trustColour } from '../../pages/consent-trust.ts';
 import { redirectTarget } from '../../pages/redirect-target.ts';
 import type { Ctx } from '../../runtime/context.ts';
 import { equalBytes } from '../../runtime/hash.ts';
@@ -22,11 +24,12 @@ export async function consentModel(
   const environment = await environmentOf(ctx);
   const granted = await grantedHere(ctx, pending, signedIn.user.id);
   const redirect = redirectTarget(login.redirectUri);
+  const trust = await trustOf(ctx, client, login.redirectUri, { mcpServer });
   const document =
     client.registration === 'metadata-document' ? documentPlace(client.id) : undefined;
   return {
     clientName: client.name,
-    trust: await trustOf(ctx, client, login.redirectUri, { mcpServer }),
+    trust,
     redirect,
     registration: registrationOf(client.registration, document),
     firstSeen: client.completedAt === undefined,
@@ -36,6 +39,7 @@ export async function consentModel(
       id: client.id,
       redirectUri: login.redirectUri,
       registeredAt: client.createdAt,
+      logo: trustColour(trust) === 'green' ? await logoPath(ctx, client) : undefined,
       termsUrl: client.metadata.tosUri,
       privacyUrl: client.metadata.policyUri,
     },

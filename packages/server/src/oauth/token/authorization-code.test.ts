@@ -211,13 +211,19 @@ for (const [what, disable] of Object.entries(disabling)) {
   });
 }
 
-test('a code is worth nothing when the client has been disabled or deleted (AS-87, AS-97)', async () => {
-  const gone = await makeClient(site, { mcpServerId: server.id });
-  const code = await makeCode(site, { server, client: gone });
+test('a code is worth nothing when its client was switched off meanwhile (AS-97), and a deleted one is unknown (AS-87)', async () => {
+  const off = await makeClient(site, { mcpServerId: server.id });
+  const code = await makeCode(site, { server, client: off });
   await site.ctx.db.rows(
-    sql`update clients set enabled = false, row_version = row_version + 1 where id = ${gone.id}`,
+    sql`update clients set enabled = false, row_version = row_version + 1 where id = ${off.id}`,
   );
-  refusedAs(await redeem(server.issuer, code, gone), 'invalid_client', 401);
+  refusedAs(await redeem(server.issuer, code, off), 'invalid_grant');
+  const gone = await makeClient(site, { mcpServerId: server.id });
+  const its = await makeCode(site, { server, client: gone });
+  await site.ctx.db.rows(
+    sql`update clients set deleted_at = now(), row_version = row_version + 1 where id = ${gone.id}`,
+  );
+  refusedAs(await redeem(server.issuer, its, gone), 'invalid_client', 401);
 });
 
 test('a disabled server answers invalid_request at its own token endpoint (AS-13, AS-97)', async () => {
