@@ -59,7 +59,8 @@ export async function authorizationServerMetadata(
     introspection_endpoint_auth_signing_alg_values_supported: ASSERTION_ALGORITHMS,
     scopes_supported: [...(mcpServer?.scopes.map((scope) => scope.name) ?? []), ...OPENID_SCOPES],
     authorization_response_iss_parameter_supported: true,
-    client_id_metadata_document_supported: mcpServer?.metadataDocumentsEnabled ?? false,
+    // At E the server that the request names decides; a document is accepted there too.
+    client_id_metadata_document_supported: mcpServer?.metadataDocumentsEnabled ?? true,
     subject_types_supported: ['public'],
     id_token_signing_alg_values_supported: ['RS256'],
     claims_supported: CLAIMS,
