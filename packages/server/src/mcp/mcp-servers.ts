@@ -2,7 +2,7 @@ import type { Ctx } from '../runtime/context.ts';
 import { rowCache } from '../storage/row-cache.ts';
 import { findMcpServerRow, type McpServer } from './mcp-servers.store.ts';
 
-export type { McpServer, McpServerScope, ScopeClass } from './mcp-servers.store.ts';
+export type { McpServer } from './mcp-servers.store.ts';
 
 const remembered = rowCache<McpServer>('mcp_servers');
 
