@@ -26,6 +26,7 @@ export const SERVER_ORDER: readonly (readonly string[])[] = [
   ['oauth/token'],
   ['portal'],
   ['webhooks'],
+  ['operations'],
 ];
 
 /** Files at the root of packages/server/src that put the whole together; they may import every folder. */
