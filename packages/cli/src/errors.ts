@@ -8,9 +8,15 @@ export class UsageError extends Error {
   override name = 'UsageError';
 }
 
+/** The command understood and did not do it, or not all of it: one sentence that says why. */
+export class Refused extends Error {
+  override name = 'Refused';
+}
+
 /** One sentence for people, and the exit code. A bug is shown with its stack: hiding it would help nobody. */
 export function explain(error: unknown): { sentence: string; code: number } {
   if (error instanceof UsageError) return { sentence: error.message, code: EXIT.usage };
+  if (error instanceof Refused) return { sentence: error.message, code: EXIT.failed };
   if (error instanceof ConfigError || error instanceof DataFolderInUse)
     return { sentence: error.message, code: EXIT.failed };
   if (error instanceof DatabaseUnavailable)

@@ -1,11 +1,24 @@
 import { Command, CommanderError } from 'commander';
 import { devCommand } from './commands/dev.ts';
+import { keysCommand } from './commands/keys.ts';
 import { migrateCommand } from './commands/migrate.ts';
+import { rekeyCommand } from './commands/rekey.ts';
+import { revokeCommand } from './commands/revoke.ts';
 import { serveCommand } from './commands/serve.ts';
+import { sessionsCommand } from './commands/sessions.ts';
 import { EXIT, explain } from './errors.ts';
-import type { Io } from './io.ts';
+import { type Io, questionAt } from './io.ts';
 
 const VERSION = '0.1.0';
+const COMMANDS = [
+  devCommand,
+  serveCommand,
+  migrateCommand,
+  revokeCommand,
+  keysCommand,
+  sessionsCommand,
+  rekeyCommand,
+];
 
 /**
  * The gatewarden command.
@@ -19,6 +32,7 @@ export async function main(
     out: (text) => process.stdout.write(text),
     err: (text) => process.stderr.write(text),
     exitOnSignal: true,
+    ask: questionAt(process.stdin, process.stderr),
   },
 ): Promise<number> {
   const program = new Command('gatewarden')
@@ -27,7 +41,7 @@ export async function main(
     .exitOverride()
     .configureOutput({ writeOut: io.out, writeErr: io.err })
     .showHelpAfterError('Run with --help to see what is possible.');
-  for (const add of [devCommand, serveCommand, migrateCommand]) add(program, io);
+  for (const add of COMMANDS) add(program, io);
   try {
     await program.parseAsync([...argv], { from: 'user' });
     return EXIT.done;
