@@ -49,6 +49,7 @@ const CHECKS = [
   ours('check-ambient'),
   ours('check-html'),
   ours('check-leftovers'),
+  ours('check-threat-model'),
   node('requirements', 'scripts/requirements.mjs', ['--check'], /[1-9]\d* requirements/),
   node('storage', 'scripts/storage-tables.mjs', ['--check'], /[1-9]\d* tables/),
 ];
