@@ -179,6 +179,17 @@ export async function findClientRecord(db: Db, by: By): Promise<ClientRecord | u
   return (await records(db, sql`c.environment_id = ${by.environmentId} and c.id = ${by.id}`))[0];
 }
 
+/** Clients by their ids, in no particular order; tombstones too. */
+export async function findClientRecords(
+  db: Db,
+  by: { environmentId: string; ids: readonly string[] },
+): Promise<ClientRecord[]> {
+  return await records(
+    db,
+    sql`c.environment_id = ${by.environmentId} and c.id = any(${by.ids}::text[])`,
+  );
+}
+
 /** The live registration that is equal in every stored member (AS-66). */
 export async function findSharedClient(
   db: Db,

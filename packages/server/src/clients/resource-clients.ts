@@ -3,7 +3,7 @@ import { revokeConsent } from '../grants/grants.ts';
 import { findMcpServerRow, type McpServer } from '../mcp/mcp-servers.store.ts';
 import { type Ctx, withDb } from '../runtime/context.ts';
 import type { Client } from './client.ts';
-import { type ClientRecord, findClientRecord } from './clients.store.ts';
+import { type ClientRecord, findClientRecord, findClientRecords } from './clients.store.ts';
 import { deleteClient } from './manage-clients.ts';
 import { findNamedClient, listNamedClients } from './resource-clients.store.ts';
 
@@ -51,12 +51,12 @@ export async function listResourceClients(
 ): Promise<ResourceClientRecord[]> {
   const { db, environmentId } = ctx;
   const named = await listNamedClients(db, { environmentId, mcpServerId, limit: MOST_CLIENTS });
-  const records: ResourceClientRecord[] = [];
-  for (const { id, handle } of named) {
-    const record = await findClientRecord(db, { environmentId, id });
-    if (record && record.deletedAt === undefined) records.push({ ...record, handle });
-  }
-  return records;
+  const found = await findClientRecords(db, { environmentId, ids: named.map(({ id }) => id) });
+  const byId = new Map(found.map((record) => [record.client.id, record]));
+  return named.flatMap(({ id, handle }) => {
+    const record = byId.get(id);
+    return record && record.deletedAt === undefined ? [{ ...record, handle }] : [];
+  });
 }
 
 /** What people have allowed this client at this server. */
