@@ -67,7 +67,7 @@ export function spawnCommand(
     errors += chunk.toString();
   });
   const ended = new Promise<number | NodeJS.Signals | null>((done) =>
-    child.once('exit', (code, signal) => done(code ?? signal)),
+    child.once('close', (code, signal) => done(code ?? signal)),
   );
   return { child, errors: () => errors, ended };
 }

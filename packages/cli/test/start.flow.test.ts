@@ -72,14 +72,16 @@ test('a wrong setting stops the start with one sentence that names it, and never
     [['dev', '--host', '0.0.0.0'], {}, /--expose/],
     [['dev', '--memory'], { DATABASE_URL: serve.DATABASE_URL }, /exclude each other/],
   ];
-  for (const [args, env, message] of cases) {
+  const check = async ([args, env, message]: (typeof cases)[number]): Promise<void> => {
     const { code, out, errors } = await runCommand(args, { cwd, env });
     assert.ok(code === 1 || code === 2, `${args.join(' ')}: ${code} ${errors}`);
     assert.match(errors, message);
     assert.equal(errors.trim().split('\n').length, 1, errors);
     assert.ok(!errors.includes('hunter2') && !errors.includes(KEY), errors);
     assert.equal(out, '');
-  }
+  };
+  for (let index = 0; index < cases.length; index += 4)
+    await Promise.all(cases.slice(index, index + 4).map(check));
 });
 
 test('an explicit port that is taken fails, and a data folder belongs to one process', async (t) => {
@@ -282,11 +284,14 @@ test('serve answers https on HTTP/1.1 and HTTP/2, refuses an older schema, and h
 
 test('every command has help, and wrong use ends with 2', async (t) => {
   const cwd = await folderFor(t);
-  for (const command of ['', 'dev', 'serve', 'migrate']) {
-    const { code, out } = await runCommand([...(command ? [command] : []), '--help'], { cwd });
-    assert.equal(code, 0);
-    assert.match(out, /Usage: gatewarden/);
-  }
+  const helps = ['', 'dev', 'serve', 'migrate', 'revoke', 'keys', 'sessions', 'rekey'].map(
+    async (command) => {
+      const { code, out } = await runCommand([...(command ? [command] : []), '--help'], { cwd });
+      assert.equal(code, 0);
+      assert.match(out, /Usage: gatewarden/);
+    },
+  );
+  await Promise.all(helps);
   assert.equal((await runCommand(['nonsense'], { cwd })).code, 2);
   assert.equal((await runCommand(['dev', '--nonsense'], { cwd })).code, 2);
 });
