@@ -18,7 +18,7 @@ import { OPEN_PATHS } from './oauth/discovery/open-paths.ts';
 import { openStorage } from './open-storage.ts';
 import { mountRpcs } from './rpcs.ts';
 import { type Config, isLoopbackHost, warnAboutConfig } from './runtime/config.ts';
-import type { App, Ctx } from './runtime/context.ts';
+import type { App, Ctx, ScopePolicy } from './runtime/context.ts';
 import { type RunningJobs, startJobs } from './runtime/jobs.ts';
 import { createLog, type Log } from './runtime/log.ts';
 import { createMetrics } from './runtime/metrics.ts';
@@ -30,8 +30,10 @@ import { type Database, DatabaseUnavailable } from './storage/db.ts';
 import { schemaState } from './storage/migrate.ts';
 import { forgetRow, rememberRowsOf } from './storage/row-cache.ts';
 
-/** What a test sets, and everybody else leaves alone. */
+/** What a program that embeds the server may decide, and what a test sets. */
 export type Outside = {
+  /** Narrows what people may grant (AS-48). */
+  readonly permittedScopes?: ScopePolicy | undefined;
   readonly now?: () => Date;
   readonly random?: (bytes: number) => Uint8Array;
   readonly log?: Log;
@@ -73,6 +75,7 @@ export async function startGatewarden(config: Config, outside: Outside = {}): Pr
       log,
       secrets: createSecrets(config.secretKeys, random),
       metrics: createMetrics({ processMetrics: config.mode === 'serve' }),
+      permittedScopes: outside.permittedScopes,
     };
     return await serve(app, database, outside.database === undefined);
   } catch (error) {
@@ -87,7 +90,6 @@ async function serve(app: App, database: Database, ownsDatabase: boolean): Promi
   await ensureSigningKeys(app, environment.id);
   const client = await ensureEnvironmentClient(app, environment);
   await listenForChanges(database);
-  const background = startJobs(app, jobs);
   const http = createHttp({
     environmentOf: sitesOf(app, await allEnvironments(app)),
     random: app.random,
@@ -108,6 +110,8 @@ async function serve(app: App, database: Database, ownsDatabase: boolean): Promi
   for (const mount of mounts) await mount(app, http, contextOf);
   mountRpcs(app, http);
   await http.listen({ port: app.config.port, host: app.config.host });
+  // Last, so that a start that fails leaves nothing running.
+  const background = startJobs(app, jobs);
   const ctx = (): Ctx => ({
     ...app,
     environmentId: environment.id,

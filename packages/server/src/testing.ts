@@ -5,7 +5,8 @@ import { type Gatewarden, startGatewarden } from './gatewarden.ts';
 import { createMcpServer, type McpServerInput } from './mcp/manage-mcp-servers.ts';
 import type { McpServer } from './mcp/mcp-servers.ts';
 import type { Config } from './runtime/config.ts';
-import { silentLog } from './runtime/log.ts';
+import type { ScopePolicy } from './runtime/context.ts';
+import { type Log, silentLog } from './runtime/log.ts';
 import type { Database } from './storage/db.ts';
 import { type Cleanup, type Engine, testPglite, testPostgres } from './testing/databases.ts';
 
@@ -40,6 +41,9 @@ export type TestOptions = {
     readonly clock: TestClock;
   };
   readonly config?: Partial<Config>;
+  readonly permittedScopes?: ScopePolicy;
+  /** @default none */
+  readonly log?: Log;
   /** A database of the test's own. */
   readonly database?: Database;
 };
@@ -96,8 +100,9 @@ export async function startTestGatewarden(
   };
   const gatewarden = await startGatewarden(config, {
     now: clock.now,
-    log: silentLog,
+    log: options.log ?? silentLog,
     database: storage.database,
+    permittedScopes: options.permittedScopes,
   });
   later.after(gatewarden.close);
   return {

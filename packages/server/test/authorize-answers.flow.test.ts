@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
+import { updateClient } from '../src/clients/manage-clients.ts';
+import { disablePerson } from '../src/login/end-access.ts';
 import { sql } from '../src/storage/db.ts';
 import {
   asLanding,
@@ -8,7 +10,7 @@ import {
   type Landing,
   type Page,
 } from '../src/testing/cookie-browser.ts';
-import { HTTPS, startMcpSite } from '../src/testing/mcp-site.ts';
+import { eventually, HTTPS, LOOPBACK, startMcpSite } from '../src/testing/mcp-site.ts';
 import { authorizeWith } from '../src/testing/oauth-client.ts';
 import { startTestGatewarden } from '../src/testing.ts';
 
@@ -125,3 +127,104 @@ test('requests of one network are limited, with Retry-After on a page (AS-139)',
   assert.deepEqual(statuses, [400, 400, 400, 429, 429]);
   assert.ok(Number(retryAfter) > 0 && Number(retryAfter) <= 60);
 });
+
+test('iss can be withheld from one broken client, for thirty days at most, and the metadata goes on promising it (AS-6, pitfall 2)', async (t) => {
+  const own = await startMcpSite(t);
+  const { clock, context } = own.gatewarden;
+  const broken = await own.knownClient([LOOPBACK]);
+  const refusal = own.url({ client_id: broken, response_type: 'token' });
+  const issOf = async (target: string): Promise<string[]> =>
+    asLanding(await cookieBrowser(own.gatewarden.url).open(target)).params.getAll('iss');
+  const withhold = async (days: number): Promise<void> => {
+    const omitIssUntil = new Date(clock.now().getTime() + days * 86_400_000).toISOString();
+    await updateClient(context(), broken, { settings: { omitIssUntil } });
+  };
+  assert.deepEqual(await issOf(refusal), [own.issuer]);
+  await withhold(30);
+  assert.deepEqual(
+    await eventually(
+      () => issOf(refusal),
+      (all) => all.length === 0,
+    ),
+    [],
+  );
+  assert.deepEqual(await issOf(own.url({ response_type: 'token' })), [own.issuer], 'nobody else');
+  const metadata = (await (
+    await fetch(`${own.issuer}/.well-known/openid-configuration`)
+  ).json()) as Record<string, unknown>;
+  assert.equal(metadata['authorization_response_iss_parameter_supported'], true);
+  clock.advance({ days: 30 });
+  assert.deepEqual(await issOf(refusal), [own.issuer], 'over by itself');
+  await withhold(31);
+  clock.advance({ seconds: 31 });
+  assert.deepEqual(await issOf(refusal), [own.issuer], 'longer than thirty days');
+});
+
+test('every answer of E names E and every answer of R names R, once, in success and refusal (AS-6, RFC 9207)', async () => {
+  const browser = cookieBrowser(site.gatewarden.url);
+  for (const at of [site.issuer, site.gatewarden.url]) {
+    const refused = asLanding(await browser.open(site.url({ response_type: 'token' }, at)));
+    const page = await site.consentOf(browser, site.url({}, at), 'names+sktest@example.com');
+    const denied = asLanding(await browser.submit(page, { decision: 'deny' }));
+    const landing = await authorizeWith(browser, site.url({}, at), 'names+sktest@example.com');
+    for (const { params } of [refused, denied, landing])
+      assert.deepEqual(params.getAll('iss'), [at]);
+  }
+});
+
+test('a redirect URI with a query keeps it, and the answer comes behind (AS-56, AS-6)', async () => {
+  const redirectUri = 'http://127.0.0.1:7777/cb?tenant=a%20b&x=1';
+  const client = await site.clientWith({ redirect_uris: [redirectUri] });
+  const target = site.url({
+    client_id: client,
+    redirect_uri: redirectUri,
+    response_type: 'token',
+    state: 'a&iss=https://evil.example#',
+  });
+  const { location, params } = asLanding(await cookieBrowser(site.gatewarden.url).open(target));
+  assert.ok(location.startsWith(`${redirectUri}&error=`));
+  assert.deepEqual(params.getAll('iss'), [site.issuer]);
+  assert.equal(params.get('state'), 'a&iss=https://evil.example#');
+});
+
+test('where the signed-in person has a live grant, and only while it lives, an error travels to that exact redirect URI (AS-144)', async () => {
+  const client = await site.clientWith({ redirect_uris: [HTTPS, `${HTTPS}/second`] });
+  const browser = cookieBrowser(site.gatewarden.url);
+  const right = { client_id: client, redirect_uri: HTTPS };
+  const wrong = site.url({ ...right, response_type: 'token' });
+  assert.equal(asPage(await browser.open(wrong)).status, 400, 'nobody is signed in');
+  const landing = await authorizeWith(browser, site.url(right), 'granted+sktest@example.com');
+  assert.equal(asPage(await browser.open(wrong)).status, 400, 'a code is no grant yet');
+  assert.equal((await site.redeem(landing, right)).status, 200);
+  assert.equal(
+    asLanding(await browser.open(wrong)).params.get('error'),
+    'unsupported_response_type',
+  );
+  const other = site.url({ ...right, redirect_uri: `${HTTPS}/second`, response_type: 'token' });
+  assert.equal(asPage(await browser.open(other)).status, 400, 'another redirect URI');
+  assert.equal(asPage(await cookieBrowser(site.gatewarden.url).open(wrong)).status, 400, 'nobody');
+  await disablePerson(site.gatewarden.context(), await userId('granted+sktest@example.com'));
+  assert.equal(asPage(await browser.open(wrong)).status, 400, 'the grant has ended');
+});
+
+test('an untrusted client’s name, description and address on error pages are text (AS-135, AS-144)', async () => {
+  const name = '<img src=x onerror=alert(1)>"><script>alert(1)</script>';
+  const client = await site.clientWith({ client_name: name, redirect_uris: [HTTPS] });
+  const params = { client_id: client, redirect_uri: HTTPS, response_type: 'token' };
+  const page = asPage(
+    await cookieBrowser(site.gatewarden.url).open(
+      site.url({ ...params, state: '"><script>alert(2)</script>', ui_locales: '"><x' }),
+    ),
+  );
+  assert.equal(page.status, 400);
+  assert.ok(!/<script>|<img src=x|<x/.test(page.html));
+  assert.match(page.html, /&lt;img src=x/);
+  assert.match(page.html, /<html lang="en"/);
+});
+
+async function userId(email: string): Promise<string> {
+  const rows = await site.gatewarden.database.rows<{ id: string }>(
+    sql`select id from users where email = ${email}`,
+  );
+  return rows[0]?.id ?? '';
+}

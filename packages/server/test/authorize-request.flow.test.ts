@@ -162,3 +162,47 @@ test('a request sent as a cross-site form becomes a GET of ours before anything 
   assert.deepEqual(first.headers.getSetCookie(), []);
   assert.equal(asPage(await browser.open(first.headers.get('location') ?? '')).step, 'identify');
 });
+
+test('a form with characters that no header holds arrives unchanged: raw UTF-8, spaces, hashes, line breaks (AS-21, AS-25, header injection)', async () => {
+  const [endpoint = '', query = ''] = site
+    .url({ state: undefined, response_type: 'token' })
+    .split('?');
+  const state = 'é日\r\nLocation: https://evil.example #"';
+  const browser = cookieBrowser(site.gatewarden.url);
+  const response = await browser.fetch(endpoint, {
+    method: 'POST',
+    headers: { 'content-type': 'application/x-www-form-urlencoded' },
+    body: `${query}&state=${state}`,
+  });
+  assert.equal(response.status, 303, await response.text());
+  const landing = asLanding(await browser.open(response.headers.get('location') ?? ''));
+  assert.equal(landing.params.get('state'), state);
+  assert.ok(landing.location.startsWith(LOOPBACK));
+});
+
+test('a form that is too long for an address is refused (AS-21)', async () => {
+  const [endpoint = '', query = ''] = site.url().split('?');
+  for (const filler of ['x'.repeat(24_000), '日'.repeat(3_000)]) {
+    const response = await fetch(endpoint, {
+      method: 'POST',
+      headers: { 'content-type': 'application/x-www-form-urlencoded', accept: 'text/html' },
+      body: `${query}&nonsense=${filler}`,
+      redirect: 'manual',
+    });
+    assert.equal(response.status, 413);
+    assert.equal(response.headers.get('location'), null);
+  }
+});
+
+test('of two different states neither comes back (AS-21, AS-25)', async () => {
+  const { params } = asLanding(await open(`${site.url()}&state=other`));
+  assert.deepEqual([params.get('error'), params.has('state')], ['invalid_request', false]);
+});
+
+test('what is not text is no parameter: broken escapes, bytes that are not UTF-8, NUL (AS-21, AS-25)', async () => {
+  for (const state of ['%', '%zz', '%ED%A0%80', '%FF', '%00', '%C0%AF']) {
+    const page = asPage(await open(`${site.url({ state: undefined })}&state=${state}`));
+    assert.equal(page.status, 400, state);
+    assert.ok(page.error, state);
+  }
+});

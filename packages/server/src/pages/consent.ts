@@ -3,7 +3,7 @@ import { type TrustModel, tickLabel, trustColour, whoBlock } from './consent-tru
 import { type Html, html, safeUrl } from './html.ts';
 import { icon } from './icons.ts';
 import { type Frame, renderPage } from './layout.ts';
-import { rich, t } from './messages.ts';
+import { type Locale, rich, t } from './messages.ts';
 import {
   button,
   cleanName,
@@ -68,6 +68,8 @@ export type ConsentModel = TrustModel & {
   accountUrl?: string | undefined;
   /** Allow was posted without the tick (AS-153). */
   tickMissing?: boolean | undefined;
+  /** Allow was posted for a page that said something else. */
+  hasChanged?: boolean | undefined;
 };
 
 /** Asks the person for consent (hosted-pages 3.6, AS-126). */
@@ -83,7 +85,7 @@ export function consentPage(frame: Frame, model: ConsentModel): Html {
   const titleKey = model.stepUp === true && added > 0 ? 'consent.stepUp' : 'consent.title';
   const main = html`${connectionIcons(model)}
 <h1>${rich(locale, titleKey, names)}</h1>
-${errorSummary(model.tickMissing === true ? t(locale, 'consent.tickMissing') : undefined)}
+${errorSummary(notice(locale, model))}
 ${stepForm(
   locale,
   'consent',
@@ -102,6 +104,11 @@ ${technicalDetails(frame, model)}`;
     main,
     scripts: ['forms.js', 'consent.js'],
   });
+}
+
+function notice(locale: Locale, model: ConsentModel): string | undefined {
+  if (model.hasChanged === true) return t(locale, 'consent.changed');
+  return model.tickMissing === true ? t(locale, 'consent.tickMissing') : undefined;
 }
 
 function connectionIcons(model: ConsentModel): Html {

@@ -15,7 +15,22 @@ export type App = {
   readonly log: Log;
   readonly secrets: Secrets;
   readonly metrics: Metrics;
+  /** Absent: everybody may grant whatever the MCP server has. */
+  readonly permittedScopes?: ScopePolicy | undefined;
 };
+
+/**
+ * Which of these scopes a person may grant a client at an MCP server (AS-48). Scopes that were not asked about are ignored; an
+ * error refuses the request.
+ */
+export type ScopePolicy = (request: {
+  readonly environmentId: string;
+  readonly mcpServerId: string;
+  readonly clientId: string;
+  readonly userId: string;
+  readonly email: string;
+  readonly scopes: readonly string[];
+}) => Promise<readonly string[]>;
 
 /** Where a call came from. Used for rate limits, audit and the owner's notices; never for a decision about identity. */
 export type Network = { readonly address: string; readonly userAgent: string };

@@ -36,10 +36,11 @@ export type McpSite = {
   url(params?: Readonly<Record<string, string | undefined>>, at?: string): string;
   /** Signs in where that is asked for, and stands on the consent page. */
   consentOf(browser: CookieBrowser, target: string, email: string): Promise<Page>;
-  /** Redeems the code of a landing; by default as the loopback client. */
+  /** Redeems the code of a landing; by default as the loopback client at R. */
   redeem(
     landing: Landing,
     params?: Readonly<Record<string, string | undefined>>,
+    at?: string,
   ): Promise<TokenAnswer>;
 };
 
@@ -89,8 +90,8 @@ export async function startMcpSite(t: Cleanup, options: TestOptions = {}): Promi
       const first = asPage(await browser.open(target));
       return asPage(first.step === 'identify' ? await signIn(browser, first, email) : first);
     },
-    redeem: (landing, params = {}) =>
-      token(issuer, {
+    redeem: (landing, params = {}, at = issuer) =>
+      token(at, {
         grant_type: 'authorization_code',
         client_id: loopback,
         code: landing.params.get('code') ?? '',

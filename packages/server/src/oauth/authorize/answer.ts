@@ -5,6 +5,8 @@ import type { Ctx } from '../../runtime/context.ts';
 import type { OAuthErrorCode } from '../oauth-error.ts';
 import { withParameters } from '../redirect-uri.ts';
 
+const LONGEST_WITHOUT_ISSUER_MS = 30 * 86_400_000;
+
 /** Where an answer of the authorization endpoint goes. */
 export type AnswerTo = {
   readonly client: Client;
@@ -34,10 +36,12 @@ export function answerUri(
   });
 }
 
-/** The emergency switch for one client that breaks on `iss`; it ends by itself. */
+/** The emergency switch for one client that breaks on `iss` ends by itself; one set for longer than that was never meant. */
 function omitsIssuer(ctx: Pick<Ctx, 'now'>, client: Client): boolean {
   const until = client.settings.omitIssUntil;
-  return until !== undefined && Date.parse(until) > ctx.now().getTime();
+  if (until === undefined) return false;
+  const left = Date.parse(until) - ctx.now().getTime();
+  return left > 0 && left <= LONGEST_WITHOUT_ISSUER_MS;
 }
 
 /** Whether an error may travel to this redirect URI without the person having agreed (AS-144). */

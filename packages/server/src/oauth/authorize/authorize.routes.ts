@@ -16,6 +16,7 @@ import { answerUri, environmentName, mayRedirectError } from './answer.ts';
 import { type AuthorizeOutcome, authorize, type ProvenClient } from './authorize.ts';
 
 const LONGEST_QUERY = 24_000;
+const HASH = 0x23;
 
 /** The authorization endpoint of E and of each R (RFC 6749 section 3.1). No CORS (AS-137). */
 export function mountAuthorize(
@@ -44,11 +45,20 @@ async function restart(
       'the body must be a form: Content-Type application/x-www-form-urlencoded',
     );
   readForm(request);
-  const query = Buffer.isBuffer(request.body) ? request.body.toString('utf8') : '';
+  const query = Buffer.isBuffer(request.body) ? asQuery(request.body) : '';
   if (query.length > LONGEST_QUERY)
     throw new RequestError(413, `the form is longer than ${LONGEST_QUERY} characters`);
   const path = (request.raw.url ?? '').split('?')[0] ?? '';
-  return seeOther(reply, `${path}?${query.replace(/[\r\n#]/g, '')}`);
+  return seeOther(reply, `${path}?${query}`);
+}
+
+/** A form as a query: what a URL and a header cannot hold is percent-encoded, byte by byte, so that nothing changes its value. */
+function asQuery(form: Uint8Array): string {
+  return Array.from(form, (byte) =>
+    byte > 0x20 && byte < 0x7f && byte !== HASH
+      ? String.fromCharCode(byte)
+      : `%${byte.toString(16).padStart(2, '0')}`,
+  ).join('');
 }
 
 async function start(

@@ -13,8 +13,12 @@ import { OAuthError } from '../oauth-error.ts';
 import { matchRedirectUri } from '../redirect-uri.ts';
 import { parseScope } from '../scope.ts';
 import * as check from './check-request.ts';
+import { clientProblem } from './client-problem.ts';
 import { requestedScopes } from './requested-scopes.ts';
 import { resolveResource } from './resolve-resource.ts';
+
+/** Of a resource, in an event. */
+const LONGEST_NOTED = 512;
 
 /** The parameters as parsed at the edge. */
 export type AuthorizeParameters = {
@@ -145,7 +149,7 @@ async function examine(
     data: {
       scopes: scopes.scopes,
       unknownScopes: scopes.unknown,
-      resource: sent.resources[0],
+      resource: sent.resources[0]?.slice(0, LONGEST_NOTED),
       redirectUri: proven.redirectUri,
       issuer: issuer.issuer,
     },
@@ -173,7 +177,9 @@ async function proveClient(
     };
   const client = await clientOr(ctx, issuer, clientId);
   if ('kind' in client && client.kind === 'page') return client;
-  return redirectOr(client as Client, params['redirect_uri'], params['state'], newSecret(ctx, 16));
+  // Of two states none is *the* client's.
+  const state = sent.duplicates.includes('state') ? undefined : params['state'];
+  return redirectOr(client as Client, params['redirect_uri'], state, newSecret(ctx, 16));
 }
 
 function redirectOr(
@@ -211,51 +217,13 @@ async function clientOr(
   issuer: Issuer,
   clientId: string,
 ): Promise<Client | Extract<AuthorizeOutcome, { kind: 'page' }>> {
-  const page = (
-    problem: Problem,
-    retryAfterSeconds?: number,
-  ): Extract<AuthorizeOutcome, { kind: 'page' }> => ({
-    kind: 'page',
-    problem,
-    ...(retryAfterSeconds === undefined ? {} : { retryAfterSeconds }),
-  });
-  const server = issuer.mcpServer?.name ?? (await environmentOf(ctx)).displayName;
   const found = await resolveClient(ctx, clientId, {
     ...(issuer.mcpServer ? { mcpServer: issuer.mcpServer } : {}),
     purpose: 'authorize',
   });
-  switch (found.kind) {
-    case 'found':
-      return found.client;
-    case 'unknown':
-      return page({
-        kind: 'unknown-client',
-        clientId,
-        ...(found.tombstoneAt ? { deletedAt: found.tombstoneAt } : {}),
-      });
-    case 'not-here':
-      return page({ kind: 'unknown-client', clientId });
-    case 'switched-off':
-      return page({ kind: 'documents-off', server, clientId });
-    case 'host-not-allowed':
-      return page({ kind: 'client-host-not-allowed', server, host: found.host });
-    case 'unreachable':
-      return page({
-        kind: 'document-failed',
-        url: found.url,
-        host: hostOf(found.url),
-        ...(ctx.config.mode === 'dev' ? { reason: found.detail } : {}),
-      });
-    case 'invalid-document':
-      return page({
-        kind: 'document-failed',
-        url: found.url,
-        host: hostOf(found.url),
-        reason: found.detail,
-      });
-    case 'busy':
-      return page({ kind: 'unavailable' }, found.retryAfterSeconds);
-  }
+  if (found.kind === 'found') return found.client;
+  const server = issuer.mcpServer?.name ?? (await environmentOf(ctx)).displayName;
+  return { kind: 'page', ...clientProblem(ctx, found, { clientId, server }) };
 }
 
 async function withinLimit(ctx: Ctx): Promise<AuthorizeOutcome | undefined> {
@@ -278,8 +246,4 @@ async function withinLimit(ctx: Ctx): Promise<AuthorizeOutcome | undefined> {
         },
         retryAfterSeconds: counted.retryAfterSeconds,
       };
-}
-
-function hostOf(url: string): string {
-  return URL.canParse(url) ? new URL(url).host : url.slice(0, 100);
 }

@@ -1,14 +1,15 @@
+import { canonicalJson } from '../../clients/client.ts';
 import { logoPath } from '../../clients/logos.ts';
 import { trustOf } from '../../clients/trust.ts';
 import { environmentOf } from '../../environments/environments.ts';
 import { listGrants } from '../../grants/grants.store.ts';
 import type { McpServer } from '../../mcp/mcp-servers.ts';
 import type { ConsentModel } from '../../pages/consent.ts';
-import type { ConsentScope } from '../../pages/consent-scopes.ts';
+import { type ConsentScope, hasCheckbox } from '../../pages/consent-scopes.ts';
 import { trustColour } from '../../pages/consent-trust.ts';
 import { redirectTarget } from '../../pages/redirect-target.ts';
 import type { Ctx } from '../../runtime/context.ts';
-import { equalBytes } from '../../runtime/hash.ts';
+import { equalBytes, sha256 } from '../../runtime/hash.ts';
 import type { PendingConsent } from './pending-consent.ts';
 
 const MOST_GRANTS = 50;
@@ -123,20 +124,39 @@ function scopesOf(
   return [...own, ...profile, ...lasting];
 }
 
-/** Scopes whose box decides: *delete or spend* is granted only when ticked, unless the same browser has it already (AS-44). */
+/** Names of the scopes that have a box on this page. */
+export function boxesOf(scopes: readonly ConsentScope[]): string[] {
+  return scopes.filter(hasCheckbox).map((scope) => scope.name);
+}
+
+/**
+ * What an *allow* grants: a scope with a box only when it was ticked (AS-44). Boxes of the page that was posted count as well
+ * as those it would have now: what another tab allowed in the meantime takes no answer away.
+ */
 export function chosenScopes(
-  pending: PendingConsent,
+  { request }: PendingConsent,
   ticked: readonly string[],
-  granted: readonly ConsentScope[],
+  boxes: readonly string[],
 ): string[] {
-  const { mcpServer, request } = pending;
-  const own = request.scopes.filter((name) => {
-    const box =
-      mcpServer?.scopes.find((scope) => scope.name === name)?.class === 'delete_or_spend' &&
-      granted.find((scope) => scope.name === name)?.granted !== true;
-    return !box || ticked.includes(name);
-  });
+  const own = request.scopes.filter((name) => !boxes.includes(name) || ticked.includes(name));
   return [...own, ...request.openIdScopes];
+}
+
+/**
+ * What the page says about who asks, for which place and for what, in one value: a decision counts for this and for nothing
+ * else (AS-132). What the person had allowed before is left out; `chosenScopes` looks at it.
+ */
+export function shownOf(model: Omit<ConsentModel, 'form'>): string {
+  const { clientName, trust, redirect, registration, clientDetails, server, account } = model;
+  const said = {
+    who: [clientName, trust, redirect, registration, clientDetails.id, clientDetails.redirectUri],
+    place: [server.name, server.host, server.resource, model.unregisteredResource],
+    account: account.email,
+    what: model.scopes.map(({ granted: _granted, ...scope }) => scope),
+    profile: model.serverSeesProfile,
+    days: model.offlineDays,
+  };
+  return Buffer.from(sha256(canonicalJson(said))).toString('base64url');
 }
 
 function registrationOf(

@@ -1,4 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { Client } from '../../clients/client.ts';
+import { recordFor } from '../../events/events.ts';
 import { rememberedConsent } from '../../grants/grants.ts';
 import { readForm } from '../../http/forms.ts';
 import { CSRF_FIELD, checkPost, csrfToken, type FormBinding } from '../../login/csrf.ts';
@@ -10,12 +12,17 @@ import { nothingAllowedPage } from '../../pages/nothing-allowed.ts';
 import { redirectTarget } from '../../pages/redirect-target.ts';
 import type { App, Ctx } from '../../runtime/context.ts';
 import type { OAuthErrorCode } from '../oauth-error.ts';
+import { redirectKind } from '../redirect-uri.ts';
 import { answerUri, environmentName, mayRedirectError } from './answer.ts';
-import { chosenScopes, consentModel } from './consent-model.ts';
-import { type DecisionOutcome, decide, mayBeRemembered } from './decide.ts';
+import { boxesOf, chosenScopes, consentModel, shownOf } from './consent-model.ts';
+import { type DecisionOutcome, decide, mayBeRemembered, type StandingConsent } from './decide.ts';
 import { openPendingConsent, type PendingConsent } from './pending-consent.ts';
 
 type SignedIn = NonNullable<PendingConsent['signedIn']>;
+
+/** Hidden fields: a digest of what the page said, and the names of the scopes that had a box. */
+const SHOWN_FIELD = 'shown';
+const BOXES_FIELD = 'boxes';
 
 /** Where a frozen authorization request goes on: sign-in first, then consent, then the code. Only this module issues codes. */
 export function mountConsent(
@@ -39,20 +46,12 @@ async function show(ctx: Ctx, request: FastifyRequest, reply: FastifyReply): Pro
       : seeOther(reply, loginPath(pending.login.id));
   }
   const standing = await standingConsent(ctx, pending, pending.signedIn);
-  if (standing)
-    return await sendOutcome(
-      ctx,
-      request,
-      reply,
-      pending,
-      await decide(
-        ctx,
-        pending,
-        pending.signedIn,
-        { kind: 'allow', scopes: allScopes(pending) },
-        standing.consentId,
-      ),
-    );
+  if (standing) {
+    if (isAhead(request)) return later(reply);
+    const decision = { kind: 'allow', scopes: allScopes(pending) } as const;
+    const outcome = await decide(ctx, pending, pending.signedIn, decision, standing);
+    return await sendOutcome(ctx, request, reply, pending, outcome);
+  }
   if (pending.login.decision) throw alreadyDecided(pending);
   if (silent)
     return await sendError(
@@ -81,40 +80,35 @@ async function post(ctx: Ctx, request: FastifyRequest, reply: FastifyReply): Pro
   const decision = form.params['decision'];
   if (form.duplicates.length > 0 || (decision !== 'allow' && decision !== 'deny'))
     throw new PageError({ kind: 'no-context', missing: ['decision'] }, factsOf(login));
-  if (decision === 'deny')
-    return await sendOutcome(
-      ctx,
-      request,
-      reply,
-      pending,
-      await decide(ctx, pending, signedIn, { kind: 'deny' }),
-    );
+  if (decision === 'deny') {
+    const outcome = await decide(ctx, pending, signedIn, { kind: 'deny' });
+    return await sendOutcome(ctx, request, reply, pending, outcome);
+  }
   const ticked = form.lists['scope'] ?? [];
   if (form.params['confirm'] !== 'yes')
-    return await sendConsent(ctx, request, reply, pending, signedIn, ticked); // AS-153
-  const { scopes: shown } = await consentModel(ctx, pending, signedIn);
-  return await sendOutcome(
-    ctx,
-    request,
-    reply,
-    pending,
-    await decide(ctx, pending, signedIn, {
-      kind: 'allow',
-      scopes: chosenScopes(pending, ticked, shown),
-    }),
-  );
+    return await sendConsent(ctx, request, reply, pending, signedIn, { kind: 'no-tick', ticked }); // AS-153
+  const model = await consentModel(ctx, pending, signedIn);
+  if (form.params[SHOWN_FIELD] !== shownOf(model) && !login.decision)
+    return await sendConsent(ctx, request, reply, pending, signedIn, { kind: 'changed' });
+  const boxes = [...(form.params[BOXES_FIELD] ?? '').split(' '), ...boxesOf(model.scopes)];
+  const scopes = chosenScopes(pending, ticked, boxes);
+  const outcome = await decide(ctx, pending, signedIn, { kind: 'allow', scopes });
+  return await sendOutcome(ctx, request, reply, pending, outcome);
 }
 
-/** A consent that already stands for exactly this request: remembered (AS-131), or the administrator's for an application (AS-132). */
+/**
+ * A consent that already stands for exactly this request: remembered (AS-131), or the administrator's for an application of the
+ * operator's (AS-132). `prompt=consent` asks whatever stands (AS-28).
+ */
 async function standingConsent(
   ctx: Ctx,
   pending: PendingConsent,
   signedIn: SignedIn,
-): Promise<{ consentId: string | undefined } | undefined> {
+): Promise<StandingConsent | undefined> {
   const { client, login, mcpServer, request } = pending;
-  if (!mcpServer && client.kind === 'application' && client.registration === 'admin')
-    return { consentId: undefined };
-  if (request.prompt.includes('consent') || !mayBeRemembered(pending)) return undefined;
+  if (request.prompt.includes('consent')) return undefined;
+  if (!mcpServer && isOperators(client, login.redirectUri)) return { kind: 'operator' };
+  if (!mayBeRemembered(pending)) return undefined;
   const consent = await rememberedConsent(ctx, {
     userId: signedIn.user.id,
     clientId: client.id,
@@ -125,8 +119,37 @@ async function standingConsent(
     clientDigest: client.digest,
     rememberNative: mcpServer?.settings.rememberNativeConsent === true,
   });
-  return consent && { consentId: consent.id };
+  return consent && { kind: 'remembered', consentId: consent.id };
 }
+
+/**
+ * Whether an administrator's word is enough. Not where any program of the device could be the client: no secret proves who it
+ * is, and no host who receives the code (RFC 8252 section 8.6).
+ */
+function isOperators(client: Client, redirectUri: string): boolean {
+  return (
+    client.kind === 'application' &&
+    client.registration === 'admin' &&
+    (client.tokenEndpointAuthMethod !== 'none' || redirectKind(redirectUri) === 'https')
+  );
+}
+
+/** A page that a browser loads before anybody wants it, and HEAD, must change nothing. */
+function isAhead(request: FastifyRequest): boolean {
+  const { 'sec-purpose': purpose, purpose: older } = request.headers;
+  return request.method !== 'GET' || purpose !== undefined || older === 'prefetch';
+}
+
+/** Browsers drop what they loaded ahead, and ask again when the person goes there. */
+function later(reply: FastifyReply): FastifyReply {
+  return reply.code(503).headers({ 'cache-control': 'no-store', 'retry-after': '1' }).send();
+}
+
+/** Why the page is shown once more. */
+type Again =
+  | { readonly kind: 'no-tick'; readonly ticked: readonly string[] }
+  /** What it said is not so any more. Nothing of the first answer is kept. */
+  | { readonly kind: 'changed' };
 
 async function sendConsent(
   ctx: Ctx,
@@ -134,21 +157,24 @@ async function sendConsent(
   reply: FastifyReply,
   pending: PendingConsent,
   signedIn: SignedIn,
-  ticked?: readonly string[],
+  again?: Again,
 ): Promise<FastifyReply> {
   const model = await consentModel(ctx, pending, signedIn);
   const page = consentPage(await frameOf(ctx, request, pending.request.uiLocales), {
     ...model,
     form: {
       action: continuePath(pending.login),
-      hidden: { [CSRF_FIELD]: csrfToken(ctx, bindingOf(pending)) },
+      hidden: {
+        [CSRF_FIELD]: csrfToken(ctx, bindingOf(pending)),
+        [SHOWN_FIELD]: shownOf(model),
+        [BOXES_FIELD]: boxesOf(model.scopes).join(' '),
+      },
     },
-    ...(ticked === undefined ? {} : { tickMissing: true, selectedScopes: ticked }),
+    ...(again?.kind === 'no-tick' ? { tickMissing: true, selectedScopes: again.ticked } : {}),
+    hasChanged: again?.kind === 'changed',
   });
-  return sendPage(ctx, reply, page, {
-    formAction: 'absent',
-    status: ticked === undefined ? 200 : 400,
-  });
+  const status = again === undefined ? 200 : again.kind === 'changed' ? 409 : 400;
+  return sendPage(ctx, reply, page, { formAction: 'absent', status });
 }
 
 /** 303 to the client with code or denial; an untrusted client's denial is a page with a link instead (AS-133, AS-144). */
@@ -185,6 +211,13 @@ async function sendError(
   code: OAuthErrorCode,
   description: string,
 ): Promise<FastifyReply> {
+  await recordFor(ctx, {
+    type: 'authorization.refused',
+    outcome: 'failure',
+    reason: code,
+    ...factsOf(pending.login),
+    userId: pending.signedIn?.user.id,
+  });
   const returnUrl = answerUri(ctx, pending.to, { error: code, error_description: description });
   if (await mayRedirectError(ctx, pending.to, pending.signedIn?.user.id))
     return seeOther(reply, returnUrl);

@@ -31,6 +31,11 @@ export type DecisionOutcome =
   /** Decided before in another way, or the code is gone (AS-128). */
   | { readonly kind: 'already-decided' };
 
+/** What stands for the person's answer: theirs to an equal request (AS-131), or the operator's for an own application (AS-132). */
+export type StandingConsent =
+  | { readonly kind: 'remembered'; readonly consentId: string }
+  | { readonly kind: 'operator' };
+
 type SignedIn = NonNullable<PendingConsent['signedIn']>;
 
 /**
@@ -38,14 +43,14 @@ type SignedIn = NonNullable<PendingConsent['signedIn']>;
  * one transaction, whose gate is the row: of any number of POSTs one decides. A repeat of the same decision by the same browser
  * gets the same answer while the code is unredeemed.
  *
- * @param rememberedConsentId a consent that already stands for this request (AS-131)
+ * @param standing a consent that already stands for this request
  */
 export async function decide(
   ctx: Ctx,
   pending: PendingConsent,
   signedIn: SignedIn,
   decision: Decision,
-  rememberedConsentId?: string,
+  standing?: StandingConsent,
 ): Promise<DecisionOutcome> {
   const { login } = pending;
   const digest = digestOf(decision, signedIn.user.id);
@@ -76,7 +81,7 @@ export async function decide(
       await allow(inside, pending, signedIn, {
         code,
         scopes: decision.scopes,
-        rememberedConsentId,
+        standing,
       });
     return true;
   });
@@ -92,16 +97,17 @@ async function allow(
   ctx: Ctx,
   pending: PendingConsent,
   signedIn: SignedIn,
-  granted: { code: string; scopes: readonly string[]; rememberedConsentId: string | undefined },
+  granted: { code: string; scopes: readonly string[]; standing: StandingConsent | undefined },
 ): Promise<void> {
   const { login, request, client, mcpServer } = pending;
   const now = ctx.now();
-  const isFirst =
-    granted.rememberedConsentId === undefined &&
-    (await isFirstConnection(ctx, pending, signedIn.user));
+  const { standing } = granted;
+  const isFirst = standing === undefined && (await isFirstConnection(ctx, pending, signedIn.user));
   const consentId =
-    granted.rememberedConsentId ?? (await writeConsent(ctx, pending, signedIn, granted.scopes));
-  if (granted.rememberedConsentId !== undefined)
+    standing?.kind === 'remembered'
+      ? standing.consentId
+      : await writeConsent(ctx, pending, signedIn, granted.scopes);
+  if (standing?.kind === 'remembered')
     await touchConsent(ctx.db, { environmentId: ctx.environmentId, id: consentId, now });
   const lifetime = mcpServer
     ? mcpServer.settings.codeLifetime
@@ -130,13 +136,15 @@ async function allow(
   });
   if (isFirst) await announceConnection(ctx, pending, signedIn.user, granted.scopes);
   await markCompleted(ctx.db, { environmentId: ctx.environmentId, id: client.id, now });
-  await recordDecision(
-    ctx,
-    pending,
-    signedIn,
-    granted.rememberedConsentId === undefined ? 'consent.granted' : 'consent.remembered',
-    { scopes: granted.scopes, consentId },
-  );
+  await recordDecision(ctx, pending, signedIn, eventOf(standing), {
+    scopes: granted.scopes,
+    consentId,
+  });
+}
+
+function eventOf(standing: StandingConsent | undefined): string {
+  if (!standing) return 'consent.granted';
+  return standing.kind === 'remembered' ? 'consent.remembered' : 'consent.skipped';
 }
 
 async function writeConsent(

@@ -164,6 +164,8 @@ export const en = {
   'consent.tickStarted': 'I started this',
   'consent.tickHost': 'I know {host}',
   'consent.tickTrust': 'I trust {host}',
+  'consent.changed':
+    'Something on this page changed while it was open. Nothing was allowed. Please read it once more.',
   'consent.tickMissing':
     'Tick the box below if you want to allow this. If you are not sure, cancel.',
   'consent.tickMissingField': 'Needed before you can allow this.',
