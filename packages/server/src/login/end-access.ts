@@ -19,13 +19,16 @@ export async function disablePerson(ctx: Ctx, userId: string): Promise<boolean> 
   });
 }
 
+/** What a session ended by an administrator says: codes that came from it give no tokens either (AS-97). */
+const BY_ADMINISTRATOR = 'admin';
+
 /**
  * An administrator ends one session, with what was allowed in it (AS-114).
  *
  * @returns false when it is not a live session of this environment
  */
 export async function revokeSession(ctx: Ctx, sessionId: string): Promise<boolean> {
-  const because = 'session-revoked';
+  const because = BY_ADMINISTRATOR;
   const { environmentId } = ctx;
   return await ctx.db.transaction(async (tx) => {
     const inside = withDb(ctx, tx);
