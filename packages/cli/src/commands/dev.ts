@@ -66,10 +66,12 @@ export function devCommand(program: Command, io: Io): void {
 }
 
 async function dev(flags: DevFlags, io: Io): Promise<void> {
+  // Before anything is started: whoever reads the block below may stop us at once.
+  const stopped = untilStopped(io);
   const started = await startDevelopment(flags, io);
   try {
     io.out(flags.json ? `${JSON.stringify(started.ready)}\n` : block(started.ready, io.env));
-    await untilStopped(io);
+    await stopped;
   } finally {
     await started.close();
   }

@@ -33,6 +33,7 @@ export function serveCommand(program: Command, io: Io): void {
           { folder: config.storage.path },
           'the embedded database never waits for the disk: a power loss can lose the last writes, and only this process can use it',
         );
+      const stopped = untilStopped(io);
       const gatewarden = await startGatewarden(config, { log });
       try {
         io.out(
@@ -40,7 +41,7 @@ export function serveCommand(program: Command, io: Io): void {
             ? `${JSON.stringify({ ready: true, environmentUrl: gatewarden.url, clientId: gatewarden.client.id, pid: process.pid })}\n`
             : `Gatewarden serves ${gatewarden.url} on ${config.host}:${config.port}\n`,
         );
-        await untilStopped(io);
+        await stopped;
       } finally {
         await gatewarden.close();
       }
