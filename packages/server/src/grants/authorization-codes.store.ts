@@ -1,11 +1,13 @@
 import { type Event, eventSql } from '../events/events.ts';
 import { type Db, sql } from '../storage/db.ts';
 import {
+  type Basis,
   type LiveRow,
   type LiveState,
   liveColumns,
   liveJoins,
   liveStateFrom,
+  lockedBasis,
 } from './live-state.store.ts';
 
 /** A code as it is issued: everything the token endpoint will compare or put into tokens (AS-94). */
@@ -132,12 +134,8 @@ export async function countCodeFailure(
      where environment_id = ${by.environmentId} and code_hash = ${by.codeHash} and consumed_at is null`);
 }
 
-export type Redemption = {
-  readonly environmentId: string;
+export type Redemption = Basis & {
   readonly codeHash: Uint8Array;
-  readonly userId: string;
-  /** The secret whose handle is in the token just signed: if it was replaced meanwhile, that token is already revoked. */
-  readonly userSecret: Uint8Array;
   readonly grantId: string;
   readonly revocationHandle: string;
   readonly authMethod: 'none' | 'secret' | 'assertion';
@@ -153,18 +151,16 @@ export type Redemption = {
  * Uses a code up and makes its grant: of any number of concurrent callers exactly one gets true (AS-95). The same statement ends
  * the narrower grant that this one widens in the same browser (AS-46), and erases the copy of the code in the flow's row.
  *
- * The share lock on the person makes a disabling that runs at the same time either end this grant or prevent it.
+ * Whatever ends person, client, server, consent or session at the same time either ends this grant too or prevents it.
  */
 export async function redeemAuthorizationCode(db: Db, by: Redemption): Promise<boolean> {
   const { refreshToken } = by;
+  const { locks, holds } = lockedBasis(by);
   const made = await db.rows(sql`
-    with person as (
-      select id from users where environment_id = ${by.environmentId} and id = ${by.userId} and enabled and revocation_secret = ${by.userSecret} for share
-    ), code as (
+    with ${locks}, code as (
       update authorization_codes c set consumed_at = ${by.now}, grant_id = ${by.grantId}
        where c.environment_id = ${by.environmentId} and c.code_hash = ${by.codeHash} and c.consumed_at is null and c.failures < ${MOST_CODE_FAILURES} and c.expires_at > ${by.now}
-         and exists (select 1 from person)
-         and not exists (select 1 from consents co where co.environment_id = c.environment_id and co.id = c.consent_id and co.revoked_at is not null)
+         and ${holds}
       returning c.environment_id, c.flow_id, c.login_request_id, c.issuer, c.client_id, c.redirect_uri, c.user_id, c.session_id, c.browser_hash, c.consent_id, c.mcp_server_id, c.organization_id,
         c.resource, c.scopes, c.authenticated_at, c.grant_id
     ), replaced as (

@@ -174,7 +174,7 @@ async function endWithSecret(
   });
 }
 
-/** All grants for one MCP server, with one entry "everything issued before" in its feed (AS-13). */
+/** All grants for one MCP server; `revokeAllOfServer` goes with it (AS-13). */
 export async function endGrantRowsOfServer(
   db: Db,
   by: Ending & { readonly mcpServerId: string; readonly event: Event },
@@ -184,9 +184,6 @@ export async function endGrantRowsOfServer(
       update grants g set ended_at = ${by.now}, ended_because = ${by.because}
        where g.environment_id = ${by.environmentId} and g.mcp_server_id = ${by.mcpServerId} and g.ended_at is null
       returning g.environment_id, g.id, g.user_id, g.client_id, g.flow_id
-    ), told as (
-      insert into revocations (environment_id, mcp_server_id, kind, value, matters_until, created_at)
-      values (${by.environmentId}, ${by.mcpServerId}, 'before', ${revokedBeforeValue(by.now)}, ${mattersUntil(by.now)}, ${by.now})
     ), family as (
       ${revokeFamilies(by)}
     ), event as (
@@ -194,6 +191,19 @@ export async function endGrantRowsOfServer(
     )
     select id, user_id, client_id, flow_id from ended`);
   return rows.map(endedFrom);
+}
+
+/**
+ * The entry "everything issued before" in a server's feed. `now` is read after all waiting is over: what was issued while the
+ * transaction waited for locks is meant too.
+ */
+export async function revokeAllOfServer(
+  db: Db,
+  by: { readonly environmentId: string; readonly mcpServerId: string; readonly now: Date },
+): Promise<void> {
+  await db.rows(sql`
+    insert into revocations (environment_id, mcp_server_id, kind, value, matters_until, created_at)
+    values (${by.environmentId}, ${by.mcpServerId}, 'before', ${revokedBeforeValue(by.now)}, ${mattersUntil(by.now)}, ${by.now})`);
 }
 
 /** "Everything issued before now", in whole seconds: a token is meant when its `iat` is smaller. `iat` is rounded down, so this is rounded up. */

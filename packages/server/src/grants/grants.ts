@@ -17,6 +17,7 @@ import {
   endGrantRowsOfServer,
   endGrantRowsOfSession,
   endGrantRowsOfUser,
+  revokeAllOfServer,
 } from './grants.store.ts';
 
 const SECRET_BYTES = 32;
@@ -91,10 +92,19 @@ export async function endGrantsOfServer(
     mcpServerId: by.mcpServerId,
     data: { because: by.because },
   });
-  return await endGrantRowsOfServer(ctx.db, {
-    ...ending(ctx, by.because),
-    mcpServerId: by.mcpServerId,
-    event,
+  return await ctx.db.transaction(async (tx) => {
+    const { mcpServerId } = by;
+    const ended = await endGrantRowsOfServer(tx, {
+      ...ending(ctx, by.because),
+      mcpServerId,
+      event,
+    });
+    await revokeAllOfServer(tx, {
+      environmentId: ctx.environmentId,
+      mcpServerId,
+      now: ctx.now(),
+    });
+    return ended;
   });
 }
 

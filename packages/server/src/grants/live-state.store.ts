@@ -63,3 +63,43 @@ function endedBy(row: LiveRow): LiveState['ended'] {
   if (!row.consent_live) return 'consent';
   return row.session_live ? undefined : 'session';
 }
+
+/** What a new grant rests on, as it was when its request was checked. */
+export type Basis = {
+  readonly environmentId: string;
+  readonly userId: string;
+  readonly clientId: string;
+  readonly mcpServerId: string | undefined;
+  readonly consentId: string;
+  readonly sessionId: string;
+  /** The secrets whose handles are in the token just signed: with another one, that token is revoked already. */
+  readonly userSecret: Uint8Array;
+  readonly clientSecret: Uint8Array;
+};
+
+/**
+ * The live state once more, in the statement that makes a grant: `locks` are its CTEs, `holds` the condition. The share locks
+ * make whoever ends something of it at the same time either wait and then end this grant too, or prevent it. Both say the same as
+ * `liveColumns`.
+ */
+export function lockedBasis(by: Basis): { readonly locks: Sql; readonly holds: Sql } {
+  const ofMcpServer = by.mcpServerId !== undefined;
+  return {
+    locks: sql`person as (
+      select id from users where environment_id = ${by.environmentId} and id = ${by.userId} and enabled and revocation_secret = ${by.userSecret} for share
+    ), client as (
+      select id from clients where environment_id = ${by.environmentId} and id = ${by.clientId} and enabled and deleted_at is null and revocation_secret = ${by.clientSecret} for share
+    ), server as (
+      select id from mcp_servers where environment_id = ${by.environmentId} and id = ${by.mcpServerId} and enabled and deleted_at is null for share
+    ), consent as (
+      select revoked_at from consents where environment_id = ${by.environmentId} and id = ${by.consentId} for share
+    ), session as (
+      select ended_at, ended_because from sessions where environment_id = ${by.environmentId} and id = ${by.sessionId} for share
+    )`,
+    holds: ofMcpServer
+      ? sql`exists (select 1 from person) and exists (select 1 from client) and exists (select 1 from server)
+          and exists (select 1 from consent where revoked_at is null) and not exists (select 1 from session where ended_because in ('revoked', 'admin'))`
+      : sql`exists (select 1 from person) and exists (select 1 from client)
+          and not exists (select 1 from consent where revoked_at is not null) and exists (select 1 from session where ended_at is null)`,
+  };
+}

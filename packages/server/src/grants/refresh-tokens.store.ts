@@ -178,22 +178,30 @@ export async function keepRefreshToken(
 /** Answers that one retired token may get (AS-109). */
 export const MOST_GRACE_ANSWERS = 50;
 
-/** Counts one answer to a retired token before it is given. `ended`: the grant or the person's tokens have ended meanwhile. */
+/**
+ * Counts one answer to a retired token before it is given. `changed`: grant or person have ended meanwhile, or the token to be
+ * handed out is no longer the current one.
+ */
 export async function countGraceAnswer(
   db: Db,
-  by: Pick<Rotation, 'environmentId' | 'id' | 'grantId' | 'userId' | 'userSecret' | 'event'>,
-): Promise<'counted' | 'too-many' | 'ended'> {
+  by: Pick<Rotation, 'environmentId' | 'id' | 'grantId' | 'userId' | 'userSecret' | 'event'> & {
+    /** SHA-256 of the token that the answer hands out. */
+    readonly currentHash: Uint8Array;
+  },
+): Promise<'counted' | 'too-many' | 'changed'> {
   const rows = await db.rows<{ grace_answers: number }>(sql`
     with counted as (
       update refresh_tokens t set grace_answers = least(t.grace_answers, ${MOST_GRACE_ANSWERS}) + 1
        where t.environment_id = ${by.environmentId} and t.id = ${by.id} and t.revoked_at is null and ${stillLive(by)}
+         and exists (select 1 from refresh_tokens cu
+           where cu.environment_id = ${by.environmentId} and cu.token_hash = ${by.currentHash} and cu.grace_ends_at is null and cu.revoked_at is null)
       returning t.grace_answers
     ), event as (
       ${eventSql(by.event)} where exists (select 1 from counted where grace_answers <= ${MOST_GRACE_ANSWERS})
     )
     select grace_answers from counted`);
   const counted = rows[0]?.grace_answers;
-  if (counted === undefined) return 'ended';
+  if (counted === undefined) return 'changed';
   return counted <= MOST_GRACE_ANSWERS ? 'counted' : 'too-many';
 }
 

@@ -29,7 +29,9 @@ export async function redeemStored(
   const token = `rt_${grantId}`;
   const redeemed = await redeemAuthorizationCode(ctx.db, {
     ...code,
+    mcpServerId: code.mcpServerId,
     userSecret: stored.live.userSecret,
+    clientSecret: stored.live.clientSecret,
     grantId,
     revocationHandle: handle,
     authMethod: 'none',

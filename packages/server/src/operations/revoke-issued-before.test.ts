@@ -35,10 +35,10 @@ async function codeOf(
   return async (at) => {
     const revocationHandle = newId(at, 'handle');
     const redeemed = await redeemAuthorizationCode(at.db, {
-      environmentId: at.environmentId,
-      codeHash: code.codeHash,
-      userId: rows.userId,
+      ...code,
+      mcpServerId: code.mcpServerId,
       userSecret: await secretOf(at, 'users', rows.userId),
+      clientSecret: await secretOf(at, 'clients', code.clientId),
       grantId: newId(at, 'grt'),
       revocationHandle,
       authMethod: 'none',

@@ -1,6 +1,9 @@
 import type { Client } from '../../clients/clients.ts';
-import { record } from '../../events/events.ts';
-import { findMachine } from '../../grants/machine-tokens.store.ts';
+import {
+  findMachine,
+  type Machine,
+  recordMachineToken,
+} from '../../grants/machine-tokens.store.ts';
 import { revocationHandle } from '../../grants/revocation-handles.ts';
 import { audienceOf, findMcpServer, isServing, type McpServer } from '../../mcp/mcp-servers.ts';
 import type { Ctx } from '../../runtime/context.ts';
@@ -52,12 +55,9 @@ async function authorizeMachine(ctx: Ctx, request: GrantRequest): Promise<Author
     clientId: client.id,
     mcpServerId: mcpServer.id,
   });
-  if (!live)
-    throw new OAuthError('invalid_client', 'the client is not available', {
-      detail: 'disabled or deleted',
-    });
+  if (!live) throw unavailable();
   return {
-    ...machine(ctx, client, scopes),
+    ...machine(ctx, client, scopes, live, mcpServer.id),
     mcpServer,
     audience: audienceOf(mcpServer),
     lifetimeSeconds: accessTokenLifetime(client, mcpServer),
@@ -80,12 +80,9 @@ async function forManagement(
   if (resources.some((resource) => resource !== audience && resource !== ctx.issuer))
     throw new OAuthError('invalid_target', 'this client gets tokens for the management API only');
   const live = await findMachine(ctx.db, { environmentId: ctx.environmentId, clientId: client.id });
-  if (!live?.managementApi)
-    throw new OAuthError('invalid_client', 'the client is not available', {
-      detail: 'disabled or deleted',
-    });
+  if (!live?.managementApi) throw unavailable();
   return {
-    ...machine(ctx, client, grantedScopes(form.params['scope'], client.scopes)),
+    ...machine(ctx, client, grantedScopes(form.params['scope'], client.scopes), live),
     mcpServer: undefined,
     audience,
     lifetimeSeconds: client.settings.accessTokenLifetime ?? MANAGEMENT_TOKEN_SECONDS,
@@ -93,19 +90,32 @@ async function forManagement(
   };
 }
 
-function machine(ctx: Ctx, client: Client, scopes: readonly string[]) {
+function machine(
+  ctx: Ctx,
+  client: Client,
+  scopes: readonly string[],
+  { revocationSecret }: Machine,
+  mcpServerId?: string,
+) {
+  const { environmentId } = ctx;
   return {
     subject: client.id,
     scopes,
     person: undefined,
     organizationId: client.organizationId,
     idToken: undefined,
-    // Nothing is used up: the event is all there is to write.
-    commit: async (event) => {
-      await record(ctx.db, event);
+    async commit(event) {
+      const gate = { environmentId, clientId: client.id, mcpServerId, revocationSecret, event };
+      if (!(await recordMachineToken(ctx.db, gate))) throw unavailable();
       return { refreshToken: undefined };
     },
   } satisfies Partial<Authorization>;
+}
+
+function unavailable(): OAuthError {
+  return new OAuthError('invalid_client', 'the client is not available', {
+    detail: 'client or server disabled or deleted',
+  });
 }
 
 /** The server of the endpoint, or at E the one that the client belongs to. */

@@ -1,16 +1,20 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { decodeJwt } from 'jose';
+import { changeMcpServer } from '../../mcp/manage-mcp-servers.ts';
 import { sql } from '../../storage/db.ts';
 import { testPostgres } from '../../testing/databases.ts';
+import { isRevokedToken, readOwnAccessToken } from './own-access-token.ts';
 import {
   makeClient,
   makeCode,
   makeServer,
+  post,
   redeem,
   refresh,
   revocationsOf,
   startSite,
+  type TestCode,
 } from './test-site.ts';
 
 // Two servers with pools of their own on one PostgreSQL: what two processes are to each other.
@@ -133,6 +137,85 @@ test('two processes share every gate (AS-142)', async (t) => {
         sql`select id from grants where user_id = ${code.userId}`,
       );
       assert.deepEqual(grants, []);
+    },
+  );
+
+  for (const { what, lock } of [
+    {
+      what: 'consent',
+      lock: (code: TestCode) =>
+        sql`update consents set revoked_at = ${one.ctx.now()}, revoked_because = 'person' where id = ${code.consentId}`,
+    },
+    {
+      what: 'client',
+      lock: () => sql`update clients set enabled = false where id = ${client.id}`,
+    },
+    {
+      what: 'session',
+      lock: (code: TestCode) =>
+        sql`update sessions set ended_at = ${one.ctx.now()}, ended_because = 'admin' where id = ${code.sessionId}`,
+    },
+    {
+      what: 'server',
+      lock: () => sql`update mcp_servers set enabled = false where id = ${server.id}`,
+    },
+  ]) {
+    await t.test(
+      `a redemption waits for whoever is just ending its ${what}, and then makes no grant (AS-97, AS-142)`,
+      async () => {
+        const code = await makeCode(one, { server, client });
+        let answer: ReturnType<typeof redeem> | undefined;
+        await postgres.database.transaction(async (tx) => {
+          await tx.rows(lock(code));
+          answer = redeem(at(1), code, client);
+          await new Promise((resolve) => setTimeout(resolve, 300));
+        });
+        assert.equal((await answer)?.body['error'], 'invalid_grant');
+        await one.ctx.db.rows(sql`update clients set enabled = true where id = ${client.id}`);
+        await one.ctx.db.rows(sql`update mcp_servers set enabled = true where id = ${server.id}`);
+        const grants = await one.ctx.db.rows(
+          sql`select id from grants where user_id = ${code.userId}`,
+        );
+        assert.deepEqual(grants, []);
+      },
+    );
+  }
+
+  await t.test(
+    'what a server issues while its disabling waits for a lock is dead when that has happened (AS-13, AS-124)',
+    async () => {
+      const own = await makeServer(one);
+      const member = await makeClient(one, { mcpServerId: own.id });
+      const code = await makeCode(one, { server: own, client: member });
+      const machine = await makeClient(one, {
+        mcpServerId: own.id,
+        registration: 'admin',
+        redirectUris: [],
+        grantTypes: ['client_credentials'],
+        tokenEndpointAuthMethod: 'client_secret_post',
+        scopes: ['todo:read'],
+      });
+      const issuer = `${one.origin}/resources/${own.id}`;
+      assert.equal((await redeem(issuer, code, member)).status, 200);
+      let disabling: Promise<unknown> | undefined;
+      let late = '';
+      await postgres.database.transaction(async (tx) => {
+        await tx.rows(sql`select 1 from grants where user_id = ${code.userId} for update`);
+        disabling = changeMcpServer(two.ctx, own.id, { enabled: false });
+        await new Promise((resolve) => setTimeout(resolve, 300));
+        one.clock.ahead += 5000;
+        const answer = await post(`${issuer}/oauth/token`, {
+          grant_type: 'client_credentials',
+          client_id: machine.id,
+          client_secret: machine.secret,
+        });
+        late = String(answer.body['access_token']);
+      });
+      await disabling;
+      await changeMcpServer(two.ctx, own.id, { enabled: true });
+      const token = await readOwnAccessToken(one.ctx, late);
+      assert.ok(token, 'it was issued');
+      assert.equal(await isRevokedToken(one.ctx, token), true);
     },
   );
 });

@@ -6,7 +6,7 @@ import { findRefreshToken, type RefreshToken } from '../../grants/refresh-tokens
 import { audienceOf, findMcpServer, type McpServer } from '../../mcp/mcp-servers.ts';
 import type { Ctx } from '../../runtime/context.ts';
 import { sha256 } from '../../runtime/hash.ts';
-import { OAuthError } from '../oauth-error.ts';
+import { OAuthError, temporarilyUnavailable } from '../oauth-error.ts';
 import { redirectKind } from '../redirect-uri.ts';
 import { parseScope } from '../scope.ts';
 import { handlesOf } from './authorization-parts.ts';
@@ -28,6 +28,9 @@ import {
   type Refresh,
   rotate,
 } from './rotate-refresh-token.ts';
+
+/** How often a request looks again when others were faster. Each time somebody else got an answer. */
+const MOST_ATTEMPTS = 5;
 
 export const refreshTokenGrant: GrantType = {
   name: 'refresh_token',
@@ -175,20 +178,33 @@ function authorizationFrom(ctx: Ctx, request: GrantRequest, refresh: Refresh): A
   };
 }
 
-/** The gate, and for whoever comes second the answer that its state now calls for. */
+/** The gate, and for whoever comes second the answer that the state of the token now calls for. */
 async function nextToken(
   ctx: Ctx,
   request: GrantRequest,
   refresh: Refresh,
   event: Event,
 ): Promise<string> {
-  const { presented, token, mcpServer } = refresh;
-  if (token.retired) return await answerInGrace(ctx, refresh, event);
-  if (request.method !== 'none' && mcpServer?.settings.rotateConfidential === false)
+  let { token } = refresh;
+  for (let attempt = 1; attempt <= MOST_ATTEMPTS; attempt += 1) {
+    const next = await throughGate(ctx, request, { ...refresh, token }, event);
+    if (next !== undefined) return next;
+    token = await findBound(ctx, refresh.presented, request);
+    await checkState(ctx, token, request, refresh.mcpServer);
+    // Still the current token, so the person's or client's own state is new: what was signed above may be revoked already.
+    if (!token.retired) break;
+  }
+  throw temporarilyUnavailable('the grant changed while this request was checked');
+}
+
+async function throughGate(
+  ctx: Ctx,
+  request: GrantRequest,
+  refresh: Refresh,
+  event: Event,
+): Promise<string | undefined> {
+  if (refresh.token.retired) return await answerInGrace(ctx, refresh, event);
+  if (request.method !== 'none' && refresh.mcpServer?.settings.rotateConfidential === false)
     return await keep(ctx, refresh, request.client, event);
-  const next = await rotate(ctx, refresh, request, event);
-  if (next !== undefined) return next;
-  const again = await findBound(ctx, presented, request);
-  await checkState(ctx, again, request, mcpServer);
-  return await answerInGrace(ctx, { ...refresh, token: again }, event);
+  return await rotate(ctx, refresh, request, event);
 }

@@ -67,33 +67,37 @@ export async function rotate(
   return rotated ? next : undefined;
 }
 
-/** For confidential clients whose server lets them keep their token (AS-107). */
+/** For confidential clients whose server lets them keep their token (AS-107). Undefined when it changed while it was looked at. */
 export async function keep(
   ctx: Ctx,
   refresh: Refresh,
   client: Client,
   event: Event,
-): Promise<string> {
+): Promise<string | undefined> {
   const { presented, token, mcpServer } = refresh;
   const now = ctx.now();
   const idleExpiresAt = idleEnd(client, token, mcpServer, now);
   const kept = await keepRefreshToken(ctx.db, { ...gateOf(ctx, token), idleExpiresAt, event, now });
-  if (!kept) throw invalidRefreshToken('ended while this request was checked');
-  return presented;
+  return kept ? presented : undefined;
 }
 
-/** A retired token inside its grace gets the family's current one; nothing rotates and no idle time starts again (AS-109). */
+/**
+ * A retired token inside its grace gets the family's current one; nothing rotates and no idle time starts again (AS-109).
+ * Undefined when the family changed while it was looked at: a token that is not the current one any more must not go out,
+ * because whoever keeps it comes back after its grace.
+ */
 export async function answerInGrace(
   ctx: Ctx,
   { presented, token }: Refresh,
   event: Event,
-): Promise<string> {
+): Promise<string | undefined> {
   const { retired } = token;
   const current = retired && currentOf(ctx, presented, retired.steps);
   if (!retired || current === undefined)
     throw invalidRefreshToken('the current token cannot be reached any more');
   const counted = await countGraceAnswer(ctx.db, {
     ...gateOf(ctx, token),
+    currentHash: sha256(current),
     event: {
       ...event,
       type: isForeign(ctx, retired) ? 'refresh_token_grace_foreign' : 'refresh_token_grace',
@@ -110,8 +114,7 @@ export async function answerInGrace(
       Math.max(1, secondsUntil(retired.graceEndsAt, ctx.now())),
       'grace answers of one refresh token',
     );
-  if (counted === 'ended') throw invalidRefreshToken('ended while this request was checked');
-  return current;
+  return counted === 'counted' ? current : undefined;
 }
 
 /** Whether a retired token comes from another network and another program than its rotation did (AS-109). */
