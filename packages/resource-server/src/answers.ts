@@ -106,6 +106,14 @@ export function unavailable(retryAfterSeconds: number): Respond {
   );
 }
 
+/** 500 for what is our own or the declaration's mistake; nothing of it is told. */
+export function serverError(): Respond {
+  return json(500, {
+    error: 'server_error',
+    error_description: 'This server could not decide about the request',
+  });
+}
+
 export function notFound(): Respond {
   return json(404, { error: 'not_found', error_description: 'There is nothing at this address' });
 }

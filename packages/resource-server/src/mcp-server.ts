@@ -1,5 +1,6 @@
 import { ConfigurationError } from './errors.ts';
 import { metadataRoot, metadataWarnings, protectedResourceMetadata } from './metadata.ts';
+import { checkOptionKinds } from './option-check.ts';
 import type { McpServerOptions } from './options.ts';
 import { type Runtime, runtimeOf } from './runtime/defaults.ts';
 import { compileScopeRules, type ScopeRules } from './scope-rules.ts';
@@ -39,6 +40,7 @@ export type McpServer = {
  * @throws {ConfigurationError} for everything that can never work; nothing is left to fail in a request
  */
 export function prepareMcpServer(options: McpServerOptions, keySets: KeySets): McpServer {
+  checkOptionKinds(options);
   const runtime = runtimeOf(options);
   const endpoint = configuredUrl('serverUrl', options.serverUrl);
   const rules = compileScopeRules(options);
@@ -48,7 +50,11 @@ export function prepareMcpServer(options: McpServerOptions, keySets: KeySets): M
   const clockSkewSeconds = numberWithin('clockSkewSeconds', options.clockSkewSeconds ?? 30, 0, 300);
   const accepts = (audience: string): boolean =>
     [...trusted.values()].some((trust) => trust.audiences.has(canonicalAudience(audience)));
-  for (const message of metadataWarnings(resource, options.serverUrl, accepts)) {
+  for (const message of metadataWarnings(
+    String(metadata['resource']),
+    options.serverUrl,
+    accepts,
+  )) {
     runtime.log({ level: 'warn', event: 'metadata_questionable', message });
   }
   return {

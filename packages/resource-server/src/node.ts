@@ -28,11 +28,13 @@ export async function guardNodeRequest(
   addHeaders(response, decision.headers);
   const { auth, body, bytes } = decision;
   Object.assign(request, { auth });
-  if (request.method === 'POST') Object.assign(request, { body, _body: true }); // `_body`: older body parsers then keep off
-  if (bytes)
-    Object.assign(request, {
-      rawBody: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength),
-    });
+  if (request.method === 'POST') {
+    // `_body`: older body parsers then keep off. `rawBody`: in place of what an earlier parser may have left there.
+    const rawBody = bytes
+      ? Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+      : Buffer.from(JSON.stringify(body));
+    Object.assign(request, { body, rawBody, _body: true });
+  }
   return { auth, body };
 }
 
@@ -42,6 +44,7 @@ function describe(request: NodeRequest): GuardRequest {
     method: request.method ?? '',
     target: request.originalUrl ?? request.url ?? '',
     header: (name) => headerValues(request, name),
+    hasBody: announcesBody(request),
     body: (limit) => readBody(request, limit),
     localAddress: request.socket.localAddress,
   };
@@ -59,8 +62,20 @@ function headerValues(request: IncomingMessage, name: string): string[] {
   return typeof authority === 'string' ? [authority] : [];
 }
 
+/** HTTP/1.1 announces a body by one of two fields, HTTP/2 by not ending the stream with the head. */
+function announcesBody(request: IncomingMessage): boolean {
+  const stream: unknown = 'stream' in request ? request.stream : undefined;
+  if (typeof stream === 'object' && stream !== null && 'endAfterHeaders' in stream)
+    return stream.endAfterHeaders !== true;
+  return (
+    headerValues(request, 'transfer-encoding').length > 0 ||
+    headerValues(request, 'content-length').some((length) => length !== '0')
+  );
+}
+
 async function readBody(request: NodeRequest, limit: number): Promise<BodyRead> {
   if (request.readableDidRead) return parsedBefore(request.body, limit);
+  if (request.destroyed) return { kind: 'unreadable' }; // its caller has gone
   if (Number(request.headers['content-length'] ?? 0) > limit) return { kind: 'too_large' };
   const chunks: Buffer[] = [];
   let size = 0;
@@ -100,6 +115,7 @@ function addHeaders(response: ServerResponse, headers: Headers): void {
 }
 
 function send(response: ServerResponse, { status, headers, body }: Respond): void {
+  if (response.headersSent) return; // somebody answered while we waited, such as a time limit
   response.statusCode = status;
   addHeaders(response, headers);
   response.end(body);

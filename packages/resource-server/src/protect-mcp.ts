@@ -5,6 +5,8 @@ import {
   metadataDocument,
   methodNotAllowed,
   notFound,
+  rpcError,
+  serverError,
   tokenRequired,
   unavailable,
 } from './answers.ts';
@@ -18,7 +20,7 @@ import type { McpServerOptions } from './options.ts';
 import { checkOrigin, corsHeaders, preflight } from './origins.ts';
 import type { Decision, GuardRequest, Respond } from './request.ts';
 import { missingScopes } from './scope-rules.ts';
-import { tokenRefused, warnAboutQueryToken } from './token-events.ts';
+import { decisionFailed, tokenRefused, warnAboutQueryToken } from './token-events.ts';
 
 /** Decides about requests. Made once, when the process starts; adapters call `decide` for each request. */
 export type McpGuard = {
@@ -51,6 +53,7 @@ export function protectMcp<const S extends string>(
   const publicPaths = new Set(
     declared.flatMap(({ publicPaths: paths }) => paths ?? []).map(exactPath),
   );
+  refusePublicEndpoints(all, publicPaths);
 
   return {
     async decide(request) {
@@ -65,7 +68,11 @@ export function protectMcp<const S extends string>(
       if (foreign) return foreign;
       const cors = corsHeaders(server, request);
       if (request.method === 'OPTIONS') return preflight(cors, endpointMethods);
-      const decision = await decideCall(server, request);
+      const decision = await decideCall(server, request).catch((error: unknown) => {
+        // A rule function that throws must neither let the call pass nor end the process.
+        decisionFailed(server, request, error);
+        return serverError();
+      });
       return decision.kind === 'public'
         ? decision
         : { ...decision, headers: { ...cors, ...decision.headers } };
@@ -83,6 +90,8 @@ async function decideCall(server: McpServer, request: GuardRequest): Promise<Dec
     case 'DELETE': {
       const missing = missingScopes(server.rules, [server.rules.base], auth.scopes);
       if (missing) return insufficientScope(server, missing, auth.scopes);
+      // A handler that looks at bodies whatever the method is would run what nobody checked (RS-36).
+      if (request.hasBody) return rpcError(400, -32600, 'Only POST takes a body');
       return { kind: 'allow', auth, body: undefined, bytes: undefined, headers: {} };
     }
     case 'POST': {
@@ -168,6 +177,23 @@ function refuseSharedPaths(servers: readonly McpServer[]): void {
       throw new ConfigurationError('duplicate_path', `two MCP servers are declared at ${path}`);
     }
     taken.add(path.toLowerCase());
+  }
+}
+
+/** An endpoint that GET may reach without a token would give away its streams (RS-47), so that is taken for a mistake. */
+function refusePublicEndpoints(
+  servers: readonly McpServer[],
+  publicPaths: ReadonlySet<string>,
+): void {
+  const alike = (path: string): string => path.toLowerCase().replace(/\/$/, '');
+  const endpoints = new Set(servers.flatMap(({ paths }) => [...paths].map(alike)));
+  for (const path of publicPaths) {
+    if (endpoints.has(alike(path))) {
+      throw new ConfigurationError(
+        'invalid_option',
+        `the public path ${path} is that of an MCP endpoint, which always needs a token`,
+      );
+    }
   }
 }
 

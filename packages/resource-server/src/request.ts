@@ -15,6 +15,8 @@ export type GuardRequest = {
   readonly target: string;
   /** Every value received under a lower-case header name, in order; repeated fields stay apart where the platform can tell. */
   readonly header: (name: string) => readonly string[];
+  /** Whether a body comes with the request, as its framing says (RFC 9112 §6.3); nothing needs to be read for it. */
+  readonly hasBody: boolean;
   /** Called at most once, and only after the token was accepted. */
   readonly body: (limitBytes: number) => Promise<BodyRead>;
   /** Address of this end of the connection, where the platform knows it. */

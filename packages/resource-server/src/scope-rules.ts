@@ -1,4 +1,5 @@
 import { ConfigurationError } from './errors.ts';
+import { isMapping } from './option-check.ts';
 import type { McpServerOptions, MethodCall, ScopeRule, ToolCall } from './options.ts';
 import { isScopeToken } from './token-claims.ts';
 
@@ -21,7 +22,7 @@ type Compiled<Call> = (call: Call) => Alternatives;
  * `constructor` is a tool name like any other (RS-45).
  *
  * @throws {ConfigurationError} unknown_scope: a rule uses a scope that is not declared, or not a scope at all
- * @throws {ConfigurationError} invalid_option: a rule for `tools/call` among the methods
+ * @throws {ConfigurationError} invalid_option: a rule for `tools/call` among the methods, or one of unknown form
  */
 export function compileScopeRules(options: McpServerOptions): ScopeRules {
   const declared = declaredScopes(options);
@@ -34,13 +35,18 @@ export function compileScopeRules(options: McpServerOptions): ScopeRules {
         `a rule uses ${JSON.stringify(scope)}, which is not a declared scope`,
       );
     }
-    mentioned.add(scope);
     return scope;
   };
-  const base = (options.baseScopes ?? []).map(check);
+  const mention = (scope: unknown): string => {
+    const checked = check(scope);
+    mentioned.add(checked);
+    return checked;
+  };
+  const base = (options.baseScopes ?? []).map(mention);
   const compile = <Call>(rule: ScopeRule | ((call: Call) => ScopeRule)): Compiled<Call> => {
+    // What a function answers may come from arguments: it is checked and not kept.
     if (typeof rule === 'function') return (call) => alternatives(rule(call), base, check);
-    const fixed = alternatives(rule, base, check);
+    const fixed = alternatives(rule, base, mention);
     return () => fixed;
   };
 
@@ -69,6 +75,8 @@ export function compileScopeRules(options: McpServerOptions): ScopeRules {
 function declaredScopes(options: McpServerOptions): readonly string[] | undefined {
   const { scopes } = options;
   if (scopes === undefined) return undefined;
+  if (!Array.isArray(scopes) && !isMapping(scopes))
+    throw new ConfigurationError('unknown_scope', 'scopes must be a list or an object');
   const names: readonly string[] = Array.isArray(scopes) ? scopes : Object.keys(scopes);
   const wrong = names.find((name) => !isScopeToken(name));
   if (wrong !== undefined) {
@@ -80,31 +88,61 @@ function declaredScopes(options: McpServerOptions): readonly string[] | undefine
   return names;
 }
 
+/**
+ * The sets of scopes a rule stands for. A rule of another form, such as a promise or a misspelled member,
+ * is refused: read generously it would need nothing.
+ */
 function alternatives(
-  rule: ScopeRule,
+  rule: unknown,
   base: readonly string[],
   check: (scope: unknown) => string,
 ): Alternatives {
   if (rule === false) return [];
-  const {
-    all,
-    anyOf,
-  }: { all?: readonly string[]; anyOf?: readonly (string | readonly string[])[] } =
-    typeof rule === 'string' ? { all: [rule] } : isList(rule) ? { all: rule } : rule;
-  const always = [...base, ...(all ?? []).map(check)];
-  const sets = anyOf === undefined ? [[]] : anyOf;
-  return sets.map((set) => [
-    ...new Set([...always, ...(typeof set === 'string' ? [set] : set).map(check)]),
-  ]);
+  const { all = [], anyOf } = ruleParts(rule);
+  const always = [...base, ...all.map(check)];
+  if (anyOf === undefined) return [[...new Set(always)]];
+  return anyOf.map((set) => {
+    const names: readonly unknown[] = Array.isArray(set) ? set : [set];
+    if (names.length === 0) throw wrongRule();
+    return [...new Set([...always, ...names.map(check)])];
+  });
 }
 
-function isList(rule: Exclude<ScopeRule, string | false>): rule is readonly string[] {
-  return Array.isArray(rule);
+function ruleParts(rule: unknown): { all?: readonly unknown[]; anyOf?: readonly unknown[] } {
+  if (typeof rule === 'string') return { all: [rule] };
+  if (Array.isArray(rule)) return { all: rule };
+  if (!isMapping(rule)) throw wrongRule();
+  const { all, anyOf, ...others } = rule;
+  const empty = all === undefined && anyOf === undefined;
+  if (empty || Object.keys(others).length > 0) throw wrongRule();
+  return {
+    ...(all === undefined ? {} : { all: listed(all) }),
+    ...(anyOf === undefined ? {} : { anyOf: listed(anyOf) }),
+  };
+}
+
+function listed(value: unknown): readonly unknown[] {
+  if (!Array.isArray(value)) throw wrongRule();
+  return value;
+}
+
+function wrongRule(): ConfigurationError {
+  return new ConfigurationError(
+    'invalid_option',
+    'a rule must be a scope, a list of scopes, an object of all and anyOf (both lists), or false',
+  );
 }
 
 /** MCP asks servers to account for hierarchies of scopes; loops in the map do no harm. */
 function compileHierarchy(options: McpServerOptions): ScopeRules['covers'] {
   const implied = new Map(Object.entries(options.impliedScopes ?? {}));
+  for (const [scope, lower] of implied) {
+    if (!isScopeToken(scope) || !Array.isArray(lower) || !lower.every(isScopeToken))
+      throw new ConfigurationError(
+        'unknown_scope',
+        `impliedScopes must map scopes to lists of scopes; ${JSON.stringify(scope)} does not`,
+      );
+  }
   const expand = (granted: readonly string[]): ReadonlySet<string> => {
     const all = new Set(granted);
     for (const scope of all) for (const lower of implied.get(scope) ?? []) all.add(lower);

@@ -43,7 +43,7 @@ export function rememberedValidation(
 
 async function recheck(verifier: Verifier, known: ValidToken): Promise<TokenOutcome> {
   const { claims } = known.details;
-  if (known.expiresAt + verifier.clockSkewSeconds <= nowSeconds(verifier)) {
+  if (!(known.expiresAt + verifier.clockSkewSeconds > nowSeconds(verifier))) {
     return { kind: 'refused', reason: 'expired', claims };
   }
   const found = await known.trust.keys.find(known.algorithm, known.keyId);

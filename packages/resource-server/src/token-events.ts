@@ -1,5 +1,6 @@
 import type { RefusalReason } from './errors.ts';
 import type { McpServer } from './mcp-server.ts';
+import type { GuardRequest } from './request.ts';
 
 /** Tells the operator why a token was refused. Ids of a refused token are unproven words of a stranger: cut and cleaned (RS-29). */
 export function tokenRefused(
@@ -16,6 +17,21 @@ export function tokenRefused(
     ...named('subject', claims?.['sub']),
     ...named('clientId', claims?.['client_id']),
   });
+}
+
+/** Tells the operator what went wrong in a rule or in here: stack and all, but not the token (RS-29). */
+export function decisionFailed(server: McpServer, request: GuardRequest, error: unknown): void {
+  const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  const secrets = request.header('authorization').flatMap((value) => value.split(' ').slice(1));
+  server.runtime.log({
+    level: 'warn',
+    event: 'decision_failed',
+    message: `a request was refused because deciding about it failed: ${secrets.reduce(withoutSecret, text)}`,
+  });
+}
+
+function withoutSecret(text: string, secret: string): string {
+  return secret === '' ? text : text.replaceAll(secret, '[token]');
 }
 
 function named<Name extends string>(

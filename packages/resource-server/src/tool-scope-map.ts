@@ -1,6 +1,6 @@
 import { ConfigurationError } from './errors.ts';
 import type { DefaultPolicy, McpServerOptions, ScopeRule } from './options.ts';
-import { isRecord } from './strict-json.ts';
+import { isRecord, parseStrictJson } from './strict-json.ts';
 
 /**
  * Reads a tool scope map kept in a file: `{ tools: { name: { required: [...], any_of: [...] } }, default }`,
@@ -26,21 +26,17 @@ export function readToolScopeMap(
       if (!Array.isArray(anyOf) || anyOf.length === 0)
         throw wrong(`tools.${name}.any_of must be a list`);
       const sets: readonly unknown[] = anyOf;
-      return [
-        name,
-        { all, anyOf: sets.map((set) => scopeNames(Array.isArray(set) ? set : [set], name)) },
-      ];
+      return [name, { all, anyOf: sets.map((set) => alternative(set, name)) }];
     },
   );
   return { tools: Object.fromEntries(rules), defaultPolicy: defaultPolicy(policy) };
 }
 
 function parse(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    throw wrong('the map is not JSON');
-  }
+  const parsed = parseStrictJson(text);
+  if (parsed.kind === 'duplicate') throw wrong('the map names something twice');
+  if (parsed.kind !== 'ok') throw wrong('the map is not JSON');
+  return parsed.value;
 }
 
 function record(
@@ -59,6 +55,12 @@ function scopeNames(value: unknown, tool: string): string[] {
   if (!names.every((name) => typeof name === 'string'))
     throw wrong(`scopes of ${tool} must be texts`);
   return [...names];
+}
+
+function alternative(set: unknown, tool: string): string[] {
+  const names = scopeNames(set, tool);
+  if (names.length === 0) throw wrong(`tools.${tool}.any_of has an empty alternative`);
+  return names;
 }
 
 function defaultPolicy(value: unknown): DefaultPolicy {

@@ -118,7 +118,7 @@ function checkTimes(
 ): RefusalReason | undefined {
   const { exp, nbf, iat } = claims;
   if (!isTime(exp)) return 'missing_claim';
-  if (exp + skew <= now) return 'expired';
+  if (!(exp + skew > now)) return 'expired'; // so that a clock without a time ends every token
   if (nbf !== undefined && !(isTime(nbf) && nbf - skew <= now)) return 'not_yet_valid';
   if (iat !== undefined && !(isTime(iat) && iat - skew <= now)) return 'issued_in_future';
   return undefined;

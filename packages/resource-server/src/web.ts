@@ -44,6 +44,7 @@ function describe(request: Request): GuardRequest {
       if (value !== null) return [value];
       return name === 'host' ? [host] : []; // platforms may keep Host in the URL only
     },
+    hasBody: request.body !== null,
     body: (limit) => readBody(request, limit),
     localAddress: undefined,
   };

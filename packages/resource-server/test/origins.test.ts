@@ -196,6 +196,7 @@ test('a loopback name means nothing at an address others can reach (RS-50)', asy
         ({ host: ['localhost:9'], origin: [inspector], authorization: [`Bearer ${token}`] })[
           name
         ] ?? [],
+      hasBody: false,
       body: async () => ({ kind: 'unreadable' }),
       localAddress,
     });

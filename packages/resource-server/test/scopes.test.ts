@@ -119,7 +119,7 @@ test('tool names are exact, and names of JavaScript members are names like other
   assert.equal(await statusOf(issuer, server, 'todo:read', toolCall('list_todos')), 200);
 });
 
-test('a rule may depend on the arguments, and one that throws lets nothing through (RS-35)', async (t) => {
+test('a rule may depend on the arguments and on the caller (RS-35)', async (t) => {
   const issuer = await startFakeIssuer(t);
   const options = declaration(issuer, {
     tools: {
@@ -140,24 +140,6 @@ test('a rule may depend on the arguments, and one that throws lets nothing throu
     await statusOf(issuer, server, `${scope} todo:purge`, toolCall('delete_todo', { all: true })),
     200,
   );
-
-  const failing = protectMcp(
-    declaration(issuer, { tools: { x: () => assert.fail('broken rule') } }),
-  );
-  const token = await issuer.token();
-  const decided = failing.decide({
-    method: 'POST',
-    target: '/mcp',
-    header: (name) =>
-      ({
-        host: ['localhost'],
-        authorization: [`Bearer ${token}`],
-        'content-type': ['application/json'],
-      })[name] ?? [],
-    body: async () => ({ kind: 'parsed', value: JSON.parse(toolCall('x')) }),
-    localAddress: undefined,
-  });
-  await assert.rejects(decided, /broken rule/);
 });
 
 test('methods without a rule need a token and the base scopes; others have rules (RS-35, RS-43)', async (t) => {

@@ -1,7 +1,5 @@
 import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { type GuardRequest, protectMcp } from '../src/index.ts';
 import { runtimeOf } from '../src/runtime/defaults.ts';
 import {
@@ -14,6 +12,7 @@ import {
   startFakeIssuer,
 } from '../src/testing/fake-issuer.ts';
 import { declaration, startGuarded } from '../src/testing/guarded-server.ts';
+import { heapUsed } from '../src/testing/heap-used.ts';
 import { rememberedValidation } from '../src/token-cache.ts';
 import { trustedIssuers } from '../src/trust.ts';
 
@@ -149,13 +148,8 @@ function getRequest(token: string): GuardRequest {
     method: 'GET',
     target: '/mcp',
     header: (name) => ({ host: ['localhost'], authorization: [`Bearer ${token}`] })[name] ?? [],
+    hasBody: false,
     body: async () => ({ kind: 'unreadable' }),
     localAddress: undefined,
   };
-}
-
-function heapUsed(): number {
-  setFlagsFromString('--expose-gc');
-  runInNewContext('gc')();
-  return process.memoryUsage().heapUsed;
 }

@@ -352,6 +352,7 @@ test('a token above 16 KiB is refused although it is signed (RS-23)', async (t) 
       method: 'GET',
       target: '/mcp',
       header: (name) => ({ host: ['localhost'], authorization: [`Bearer ${token}`] })[name] ?? [],
+      hasBody: false,
       body: async () => ({ kind: 'unreadable' }),
       localAddress: undefined,
     });
