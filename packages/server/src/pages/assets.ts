@@ -34,7 +34,8 @@ const byName: Readonly<Record<AssetName, Asset>> = {
   ]),
   'forms.js': asset('forms', 'js', ['forms.js']),
   'code.js': asset('code', 'js', ['code.js']),
-  'consent.js': asset('consent', 'js', ['consent.js']),
+  // The file is not called consent.js: that is what consent.ts is built to.
+  'consent.js': asset('consent', 'js', ['consent-guard.js']),
   'icon.svg': asset('icon', 'svg', ['icon.svg']),
 };
 
