@@ -13,6 +13,8 @@ const SKEW_SECONDS = 30;
 /** A key set is asked for anew after this; one that was valid within a day still counts while its host is down. */
 const FRESH_MS = 15 * 60_000;
 const USABLE_MS = 24 * 60 * 60_000;
+/** Keys tried when the assertion does not say which one: each costs as much as a check. */
+const MOST_TRIED = 8;
 /** How often an unknown key id may make us look again. */
 const REFETCH_MS = 30_000;
 
@@ -94,7 +96,11 @@ async function verifyWithAny(
   jwt: string,
   options: { algorithms: string[]; clockTolerance: number; currentDate: Date },
 ): Promise<Verified | 'unknown-key'> {
+  let tried = 0;
   for await (const key of candidates) {
+    tried += 1;
+    if (tried > MOST_TRIED)
+      return { kind: 'wrong', detail: 'too many keys could have signed it: it needs a kid' };
     try {
       return verified(await jwtVerify(jwt, key, options));
     } catch (error) {

@@ -207,7 +207,7 @@ export type Signer = {
   jwk: JWK;
   sign(
     claims: Readonly<Record<string, unknown>>,
-    header?: { alg?: string; typ?: string; kid?: string },
+    header?: Readonly<Record<string, unknown>>,
   ): Promise<string>;
 };
 
