@@ -102,7 +102,11 @@ test('each writing tool needs todo:write and each reading one todo:read; the cha
   }
   const refused = await send('todo:read', 'add_todo');
   assert.match(refused.headers.get('www-authenticate') ?? '', /scope="todo:read todo:write"/);
-  assert.equal((await send('todo:write', 'add_todo')).status, 403, 'everybody needs the base scope');
+  assert.equal(
+    (await send('todo:write', 'add_todo')).status,
+    403,
+    'everybody needs the base scope',
+  );
   assert.equal((await send('todo:read todo:write', 'unlisted')).status, 403);
   assert.deepEqual(
     demoScopes.map(({ name, class: kind }) => [name, kind]),

@@ -19,12 +19,20 @@ export function checkOrigin(server: McpServer, request: GuardRequest): Respond |
   if (host === undefined || others.length > 0) return forbiddenOrigin('Host');
   if (!server.hosts.has(host) && !isOwnHost(server, request, host)) return forbiddenOrigin('Host');
 
-  const [origin, ...more] = request.header('origin');
-  if (origin === undefined || server.allowedOrigins === '*') return undefined;
-  if (more.length > 0) return forbiddenOrigin('Origin');
-  if (origin === server.origin || server.allowedOrigins.has(origin)) return undefined;
+  const allowed = request.header('origin').length === 0 || allowedOrigin(server, request);
+  return allowed ? undefined : forbiddenOrigin('Origin');
+}
+
+/** What CORS calls this request's origin, when that may call the endpoint: the origin itself, or `*`. */
+function allowedOrigin(server: McpServer, request: GuardRequest): string | undefined {
+  const [origin, ...others] = request.header('origin');
+  if (origin === undefined) return undefined;
+  if (server.allowedOrigins === '*') return '*';
+  if (others.length > 0) return undefined;
+  if (origin === server.origin || server.allowedOrigins.has(origin)) return origin;
+  const [host = ''] = request.header('host');
   const local = isLocal(server, request, hostUrl(server, host)) && isLoopbackOrigin(origin);
-  return local ? undefined : forbiddenOrigin('Origin');
+  return local ? origin : undefined;
 }
 
 /** The slower half of the comparison: default ports, upper case and loopback names. */
@@ -54,11 +62,10 @@ function isLoopbackOrigin(origin: string): boolean {
   return url.origin === origin && isLoopbackName(url.hostname);
 }
 
-/** CORS headers for a response to this request; its origin has passed the check before (RS-16). */
+/** CORS headers for a response to this request: none where its origin may not call the endpoint (RS-16). */
 export function corsHeaders(server: McpServer, request: GuardRequest): Headers {
-  const [origin] = request.header('origin');
-  if (origin === undefined) return {};
-  const allowed = server.allowedOrigins === '*' ? '*' : origin;
+  const allowed = allowedOrigin(server, request);
+  if (allowed === undefined) return {};
   return {
     'access-control-allow-origin': allowed,
     'access-control-expose-headers': exposedHeaders,

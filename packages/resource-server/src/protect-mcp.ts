@@ -50,6 +50,7 @@ export function protectMcp<const S extends string>(
   if (!first) throw new ConfigurationError('invalid_option', 'declare at least one MCP server');
   const all = [first, ...others];
   refuseSharedPaths(all);
+  refuseSharedDocuments(all);
   const publicPaths = new Set(
     declared.flatMap(({ publicPaths: paths }) => paths ?? []).map(exactPath),
   );
@@ -142,12 +143,18 @@ function metadataAnswer(
 ): Respond | undefined {
   const root = path === metadataRoot || path === `${metadataRoot}/`;
   if (!root && !path.startsWith(`${metadataRoot}/`)) return undefined;
-  const server = root ? first : servers.find(({ metadataPaths }) => metadataPaths.has(path));
-  if (!server) return notFound();
-  if (request.method === 'OPTIONS')
-    return preflight({ 'access-control-allow-origin': '*' }, metadataMethods);
+  const server =
+    servers.find(({ metadataPaths }) => metadataPaths.has(path)) ?? (root ? first : undefined);
+  const open = { 'access-control-allow-origin': '*' }; // also for refusals: a browser looks at several addresses
+  if (!server) return withHeaders(notFound(), open);
+  if (request.method === 'OPTIONS') return preflight(open, metadataMethods);
   const reading = request.method === 'GET' || request.method === 'HEAD';
-  return reading ? metadataDocument(server) : methodNotAllowed(metadataMethods);
+  if (reading) return metadataDocument(server);
+  return withHeaders(methodNotAllowed(metadataMethods), open);
+}
+
+function withHeaders(answer: Respond, added: Respond['headers']): Respond {
+  return { ...answer, headers: { ...answer.headers, ...added } };
 }
 
 /** The path as it was sent. It is only ever compared for equality, never decoded (RS-7). */
@@ -167,6 +174,19 @@ function exactPath(path: string): string {
     'invalid_option',
     `the public path ${JSON.stringify(path)} must be absolute, without encoded characters, dot segments or parameters`,
   );
+}
+
+/** A document at one address can only be that of one server. */
+function refuseSharedDocuments(servers: readonly McpServer[]): void {
+  const taken = new Set<string>();
+  for (const path of servers.flatMap(({ metadataPaths }) => [...metadataPaths])) {
+    if (taken.has(path))
+      throw new ConfigurationError(
+        'duplicate_path',
+        `two MCP servers would have their metadata at ${path}; give their Server URLs different paths`,
+      );
+    taken.add(path);
+  }
 }
 
 /** Routers often ignore case, so paths that differ only by it could reach the other server with this one's token. */

@@ -16,13 +16,22 @@ export type TokenCheck = (token: string) => Promise<TokenOutcome>;
  * Validation that remembers tokens it has accepted, under the SHA-256 of the whole token (RS-57). Every
  * verifier has its own memory, so an answer never crosses from one set of issuers, audiences and
  * algorithms to another. A remembered token is still checked for its end and for its key being published
- * (which also brings the key set up to date). Refusals are not remembered: garbage costs no memory.
+ * (which also brings the key set up to date), and dropped within a minute of its end when others come.
+ * Refusals are not remembered: garbage costs no memory.
  */
 export function rememberedValidation(
   verifier: Verifier,
   entryLimit: number = defaultLimit,
 ): TokenCheck {
   const accepted = new Map<string, ValidToken>();
+  let sweptAt = 0;
+
+  function forgetEnded(): void {
+    const now = nowSeconds(verifier);
+    if (Math.abs(now - sweptAt) < 60) return;
+    sweptAt = now;
+    for (const [name, known] of accepted) if (hasEnded(verifier, known)) accepted.delete(name);
+  }
 
   return async (token) => {
     const name = await sha256(token);
@@ -34,6 +43,7 @@ export function rememberedValidation(
     }
     const outcome = await validateToken(verifier, token);
     if (outcome.kind === 'valid') {
+      forgetEnded();
       accepted.set(name, outcome.token);
       if (accepted.size > entryLimit) forgetOldest(accepted);
     }
@@ -43,14 +53,16 @@ export function rememberedValidation(
 
 async function recheck(verifier: Verifier, known: ValidToken): Promise<TokenOutcome> {
   const { claims } = known.details;
-  if (!(known.expiresAt + verifier.clockSkewSeconds > nowSeconds(verifier))) {
-    return { kind: 'refused', reason: 'expired', claims };
-  }
+  if (hasEnded(verifier, known)) return { kind: 'refused', reason: 'expired', claims };
   const found = await known.trust.keys.find(known.algorithm, known.keyId);
   if (found.kind === 'unavailable') return found;
   if (found.kind === 'unknown' || found.key !== known.key)
     return { kind: 'refused', reason: 'unknown_key', claims };
   return { kind: 'valid', token: known };
+}
+
+function hasEnded(verifier: Verifier, known: ValidToken): boolean {
+  return !(known.expiresAt + verifier.clockSkewSeconds > nowSeconds(verifier));
 }
 
 function forgetOldest(accepted: Map<string, ValidToken>): void {

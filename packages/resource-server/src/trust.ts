@@ -16,7 +16,7 @@ export type Trust = {
   readonly own: boolean;
 };
 
-/** Key sets are shared between the servers of one process, by their address. */
+/** Key sets are shared between the servers of one process, by their address or by the issuer that names it. */
 export type KeySets = Map<string, IssuerKeys>;
 
 /** E without a trailing slash, and R, the issuer of one MCP server below it. */
@@ -97,9 +97,9 @@ function foreignKeys(
   if (foreign.jwksUri !== undefined) {
     return shared(keySets, runtime, configuredSecureUrl('issuers[].jwksUri', foreign.jwksUri).href);
   }
-  const known =
-    keySets.get(foreign.issuer) ?? fetchedKeys(runtime, discoverKeySet(runtime, foreign.issuer));
-  keySets.set(foreign.issuer, known);
+  const name = `discovered from ${foreign.issuer}`;
+  const known = keySets.get(name) ?? fetchedKeys(runtime, discoverKeySet(runtime, foreign.issuer));
+  keySets.set(name, known);
   return known;
 }
 

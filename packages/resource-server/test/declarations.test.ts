@@ -87,6 +87,14 @@ test('metadata that clients will refuse is warned about at start (RS-3)', () => 
     /not the URL of the endpoint/,
   );
   assert.match(warningsOf({ audiences: [resourceId] }).join(), /not an accepted audience/);
+  const metadata = {
+    resource: 'https://other.example.com/mcp',
+    authorization_servers: [`https://auth.example.com/resources/${resourceId}`],
+  };
+  assert.match(
+    warningsOf({ metadata, resource: 'https://mcp.example.com/mcp' }).join(),
+    /not the URL of the endpoint.*not an accepted audience/,
+  );
   assert.match(
     warningsOf({ serverUrl: 'http://mcp.example.com/mcp' }).join(),
     /neither https nor loopback/,
@@ -137,6 +145,30 @@ test('several servers in one process: own metadata, audience and scope map by pa
   const refused = await server.send({ path: '/notes', token, body: toolCall('list_todos') });
   assert.deepEqual([refused.status, challengeOf(refused)['scope']], [403, 'notes:read']);
   assert.match(challengeOf(refused)['resource_metadata'] ?? '', /\/notes$/);
+});
+
+test('the root document is that of the server at the root, where there is one (RS-1, RS-14, RS-55)', async (t) => {
+  const issuer = await startFakeIssuer(t);
+  const server = await startGuarded(t, [
+    declaration(issuer),
+    declaration(issuer, { resourceId: siblingId, serverUrl: 'http://localhost:3333/' }),
+  ]);
+  const refused = await server.send({ path: '/' });
+  const { pathname } = new URL(challengeOf(refused)['resource_metadata'] ?? '');
+  const { text } = await server.send({ path: pathname });
+  assert.equal(JSON.parse(text).resource, 'http://localhost:3333/');
+});
+
+test('two servers that would share a metadata address stop the start (RS-1, RS-55)', () => {
+  const at = (host: string, path: string): McpServerOptions => ({
+    ...valid,
+    serverUrl: `https://${host}/mcp`,
+    path,
+  });
+  assert.throws(
+    () => protectMcp([at('a.example.com', '/a/mcp'), at('b.example.com', '/b/mcp')]),
+    (error) => error instanceof ConfigurationError && error.code === 'duplicate_path',
+  );
 });
 
 test('beside other servers a path must be exactly one of theirs, whatever a router would make of it (RS-55)', async (t) => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { protectMcp } from '../src/index.ts';
-import { startFakeIssuer } from '../src/testing/fake-issuer.ts';
+import { resourceId, startFakeIssuer } from '../src/testing/fake-issuer.ts';
 import { declaration, startGuarded, toolCall } from '../src/testing/guarded-server.ts';
 
 const inspector = 'http://localhost:6274';
@@ -34,7 +34,32 @@ test('a preflight is answered by the guard without a token, also behind odd path
   }
   assert.match(answer.headers['access-control-allow-methods'] ?? '', /GET, HEAD, POST, DELETE/);
   assert.equal(answer.headers['access-control-allow-credentials'], undefined);
+  for (const path of ['/', '/other', '/mcp/../x', '/%2e%2e', '*', '/mcp?access_token=x']) {
+    const odd = await server.send({ method: 'OPTIONS', path, headers: [['Origin', inspector]] });
+    assert.equal(odd.status, 204, path);
+  }
   assert.deepEqual(server.calls, []);
+});
+
+test('without the origin check no page gets more to read than with it (RS-16)', async (t) => {
+  const issuer = await startFakeIssuer(t);
+  const server = await startGuarded(
+    t,
+    declaration(issuer, {
+      serverUrl: 'https://mcp.example.com/mcp',
+      allowedOrigins: ['https://app.example.com'],
+      checkOrigin: false,
+    }),
+  );
+  const token = await issuer.token({ aud: resourceId });
+  const allowedFor = async (origin: string): Promise<unknown[]> => {
+    const answer = await server.send({ token, headers: [['Origin', origin]] });
+    return [answer.status, answer.headers['access-control-allow-origin']];
+  };
+  assert.deepEqual(await allowedFor('https://app.example.com'), [200, 'https://app.example.com']);
+  assert.deepEqual(await allowedFor('https://mcp.example.com'), [200, 'https://mcp.example.com']);
+  assert.deepEqual(await allowedFor('https://evil.example'), [200, undefined]);
+  assert.deepEqual(await allowedFor('null'), [200, undefined]);
 });
 
 test('a browser can read 401, 403, 400, 503 and successes (RS-16)', async (t) => {

@@ -74,6 +74,18 @@ test('an unknown metadata suffix is 404 from the guard itself, with and without 
   assert.deepEqual(server.calls, []);
 });
 
+test('a browser can read that there is no document at an address (RS-1, RS-5)', async (t) => {
+  const issuer = await startFakeIssuer(t);
+  const server = await startGuarded(t, declaration(issuer));
+  const path = '/.well-known/oauth-protected-resource/other';
+  const headers: [string, string][] = [['Origin', 'https://elsewhere.example']];
+  for (const method of ['GET', 'OPTIONS', 'POST']) {
+    const answer = await server.send({ method, path, headers });
+    assert.equal(answer.status, 404, method);
+    assert.equal(answer.headers['access-control-allow-origin'], '*', method);
+  }
+});
+
 test('the metadata answers a preflight and refuses to be written (RS-5)', async (t) => {
   const issuer = await startFakeIssuer(t);
   const server = await startGuarded(t, declaration(issuer));
@@ -90,6 +102,7 @@ test('the metadata answers a preflight and refuses to be written (RS-5)', async 
   assert.equal(preflight.headers['access-control-allow-origin'], '*');
   assert.match(preflight.headers['access-control-allow-headers'] ?? '', /MCP-Protocol-Version/);
   assert.equal(post.status, 405);
+  assert.equal(post.headers['access-control-allow-origin'], '*');
   assert.deepEqual(server.calls, []);
 });
 

@@ -108,6 +108,12 @@ test('tool names are exact, and names of JavaScript members are names like other
     ' list_todos',
     'list_todos\u0000',
     'list_todo\u017f',
+    'list_todos\u202e',
+    '\u202dlist_todos',
+    'list\u200b_todos',
+    'l\u0456st_todos',
+    'list_todos\ud800',
+    'ｌist_todos',
     '',
   ]) {
     assert.equal(

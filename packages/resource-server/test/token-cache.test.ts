@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
+import { setImmediate } from 'node:timers/promises';
 import { type GuardRequest, protectMcp } from '../src/index.ts';
 import { runtimeOf } from '../src/runtime/defaults.ts';
 import {
@@ -12,7 +13,7 @@ import {
   startFakeIssuer,
 } from '../src/testing/fake-issuer.ts';
 import { declaration, startGuarded } from '../src/testing/guarded-server.ts';
-import { heapUsed } from '../src/testing/heap-used.ts';
+import { collectGarbage, heapUsed } from '../src/testing/heap-used.ts';
 import { rememberedValidation } from '../src/token-cache.ts';
 import { trustedIssuers } from '../src/trust.ts';
 
@@ -141,6 +142,39 @@ test('the number of remembered tokens is limited; the oldest gives way (RS-57)',
   const third = await validated(tokens[2]);
   assert.notEqual(await validated(tokens[0]), first, 'validated again');
   assert.equal(await validated(tokens[2]), third);
+});
+
+test('a remembered token does not outlive its end, also when nobody sends it again (RS-57)', async (t) => {
+  const issuer = await startFakeIssuer(t, key);
+  const runtime = runtimeOf({ now: () => issuer.clock.now });
+  const trusted = trustedIssuers(declaration(issuer), serverUrl, runtime, new Map());
+  const check = rememberedValidation({ trusted, clockSkewSeconds: 30, runtime });
+  const remembered = async (jti: string): Promise<WeakRef<object>> => {
+    const outcome = await check(await issuer.token({ jti }));
+    assert.ok(outcome.kind === 'valid');
+    return new WeakRef(outcome.token);
+  };
+  const first = await remembered('1');
+  await setImmediate();
+  collectGarbage();
+  assert.ok(first.deref(), 'kept while it is valid');
+
+  issuer.advance(3_631);
+  await remembered('2');
+  await setImmediate();
+  collectGarbage();
+  assert.equal(first.deref(), undefined);
+});
+
+test('a clock that tells no time accepts nothing (RS-20, RS-57)', async (t) => {
+  const issuer = await startFakeIssuer(t, key);
+  const server = await startGuarded(t, declaration(issuer));
+  const token = await issuer.token({ iat: undefined });
+  assert.equal((await server.send({ token })).status, 200);
+  issuer.clock.now = new Date(Number.NaN);
+  assert.equal((await server.send({ token })).status, 401);
+  const other = await issuer.token({ iat: undefined, exp: 4_000_000_000, jti: 'tkn_2' });
+  assert.equal((await server.send({ token: other })).status, 401);
 });
 
 function getRequest(token: string): GuardRequest {

@@ -109,6 +109,18 @@ test('refusals work without a framework: 401, 403, 400, 413, 415, and no body fo
   assert.deepEqual(seen, []);
 });
 
+test('a body on DELETE is refused before a fetch handler can read it (RS-36)', async (t) => {
+  const issuer = await startFakeIssuer(t);
+  const { handle, seen } = guarded(issuer);
+  const request = new Request(serverUrl, {
+    method: 'DELETE',
+    body: toolCall('add_todo'),
+    headers: { authorization: `Bearer ${await issuer.token()}` },
+  });
+  assert.equal((await handle(request)).status, 400);
+  assert.deepEqual(seen, []);
+});
+
 test('two Authorization headers arrive as one malformed one (RS-10)', async (t) => {
   const issuer = await startFakeIssuer(t);
   const { handle, seen } = guarded(issuer);
