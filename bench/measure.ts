@@ -1,6 +1,6 @@
 import type { Load, Outcome } from './load.ts';
 import { type Amount, OPERATIONS, type Operation } from './operations.ts';
-import { processorTimeOf, processorTimeWithChildren } from './process-cost.ts';
+import { mainThreadTimeOf, processorTimeOf, processorTimeWithChildren } from './process-cost.ts';
 import { median } from './statistics.ts';
 import type { Target } from './target.ts';
 
@@ -23,6 +23,8 @@ export type Row = {
   readonly p99: number;
   /** Processor time of the server process for one request, in milliseconds; undefined where the system does not say. */
   readonly cpuMs: number | undefined;
+  /** The part of it that only one core can do at a time. */
+  readonly mainThreadMs: number | undefined;
   /** The same of its database's processes. */
   readonly databaseCpuMs: number | undefined;
   /** Share of one core that the process which asks took. */
@@ -31,10 +33,7 @@ export type Row = {
   readonly firstFailure: string | undefined;
 };
 
-type Sample = Outcome & {
-  readonly cpuMs: number | undefined;
-  readonly databaseCpuMs: number | undefined;
-};
+type Sample = Outcome & Pick<Row, 'cpuMs' | 'mainThreadMs' | 'databaseCpuMs'>;
 
 export const CONNECTIONS = [1, 16] as const;
 
@@ -119,13 +118,15 @@ export async function sampleOf(
   return {
     ...outcome,
     cpuMs: perRequest(before.own, after.own, outcome.done),
+    mainThreadMs: perRequest(before.main, after.main, outcome.done),
     databaseCpuMs: perRequest(before.database, after.database, outcome.done),
   };
 }
 
-function costs(target: Target): { own: number | undefined; database: number | undefined } {
+function costs(target: Target): Record<'own' | 'main' | 'database', number | undefined> {
   return {
     own: processorTimeOf(target.pid),
+    main: mainThreadTimeOf(target.pid),
     database:
       target.databasePid === undefined ? undefined : processorTimeWithChildren(target.databasePid),
   };
@@ -156,6 +157,7 @@ function rowOf(
     p50: median(samples.map(({ p50 }) => p50)),
     p99: median(samples.map(({ p99 }) => p99)),
     cpuMs: medianOf(samples.map(({ cpuMs }) => cpuMs)),
+    mainThreadMs: medianOf(samples.map(({ mainThreadMs }) => mainThreadMs)),
     databaseCpuMs: medianOf(samples.map(({ databaseCpuMs }) => databaseCpuMs)),
     loadShare: median(samples.map(({ loadCpuMs, elapsedMs }) => loadCpuMs / elapsedMs)),
     failed: samples.reduce((sum, { failed }) => sum + failed, 0),

@@ -21,19 +21,26 @@ export function memoryOf(pid: number): { now: number; most: number | undefined }
 /** Processor time of a process and all its threads so far, in milliseconds; undefined where the system does not say. */
 export function processorTimeOf(pid: number): number | undefined {
   if (!PROC) return undefined;
-  const { user, system } = statOf(pid);
+  const { user, system } = statOf(String(pid));
   return (user + system) * TICK_MS;
 }
 
-/** The same of a process with its children, those that have ended included: a PostgreSQL server. */
+/** The same of its main thread alone: with more cores the rest runs beside it. */
+export function mainThreadTimeOf(pid: number): number | undefined {
+  if (!PROC) return undefined;
+  const { user, system } = statOf(`${pid}/task/${pid}`);
+  return (user + system) * TICK_MS;
+}
+
+/** Processor time of a process with its children, those that have ended included: a PostgreSQL server. */
 export function processorTimeWithChildren(pid: number): number | undefined {
   if (!PROC) return undefined;
-  const own = statOf(pid);
+  const own = statOf(String(pid));
   let ticks = own.user + own.system + own.ended;
   for (const name of readdirSync('/proc')) {
     if (!/^[0-9]+$/.test(name)) continue;
     try {
-      const stat = statOf(Number(name));
+      const stat = statOf(name);
       if (stat.parent === pid) ticks += stat.user + stat.system;
     } catch {
       // It ended between the two looks.
@@ -42,8 +49,8 @@ export function processorTimeWithChildren(pid: number): number | undefined {
   return ticks * TICK_MS;
 }
 
-function statOf(pid: number): { parent: number; user: number; system: number; ended: number } {
-  const text = readFileSync(`/proc/${pid}/stat`, 'utf8');
+function statOf(process: string): { parent: number; user: number; system: number; ended: number } {
+  const text = readFileSync(`/proc/${process}/stat`, 'utf8');
   // The name in parentheses may hold anything; the fields behind it are numbered from 3.
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
   const field = (number: number): number => Number(fields[number - 3]);
