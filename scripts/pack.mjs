@@ -31,7 +31,8 @@ async function npmPack(built, out) {
 /**
  * Packs every package into a folder.
  *
- * @returns of each its manifest, its tarball and the paths of its files
+ * @param {string} out
+ * @returns {Promise<{ manifest: { name: string, dependencies?: Record<string, string> }, tarball: string, files: string[] }[]>} in `files` their paths
  * @throws {Error} a package does not build, or its users' tools would complain of it
  */
 export async function pack(out) {

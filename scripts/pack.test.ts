@@ -38,7 +38,7 @@ before(async () => {
     type: 'module',
     dependencies: {
       ...Object.fromEntries(local),
-      express: demo?.manifest.dependencies.express,
+      express: demo?.manifest.dependencies?.['express'],
       '@types/express': expressTypes,
       '@types/node': nodeTypes,
     },
