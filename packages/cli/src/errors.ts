@@ -21,7 +21,7 @@ export function explain(error: unknown): { sentence: string; code: number } {
     return { sentence: error.message, code: EXIT.failed };
   if (error instanceof DatabaseUnavailable)
     return {
-      sentence: `the database does not answer (${error.message}); check DATABASE_URL and that the server runs.`,
+      sentence: `${error.message}; check DATABASE_URL and that the server runs.`,
       code: EXIT.failed,
     };
   if (error instanceof Error && 'code' in error && error.code === 'EADDRINUSE')

@@ -6,8 +6,8 @@ import { openPglite } from './storage/pglite.ts';
 import { openPostgres } from './storage/postgres.ts';
 
 /**
- * Opens the database that the configuration names and sees to its schema: development brings it forward by itself, production
- * refuses an older one, both refuse a newer one.
+ * Opens the database that the configuration names and sees to its schema: development and the embedded
+ * database bring it forward by themselves, production on PostgreSQL refuses an older one, all refuse a newer one.
  *
  * @throws {ConfigError} the schema does not fit
  * @throws {DatabaseUnavailable} the server does not answer
@@ -22,7 +22,8 @@ export async function openStorage(config: Config, log: Log): Promise<Database> {
         'The database was written by a newer version of Gatewarden; run that version, or restore a backup.',
       );
     if (state === 'older') {
-      if (config.mode === 'serve') {
+      // Nobody else can use an embedded database, so nobody is surprised.
+      if (config.mode === 'serve' && config.storage.kind === 'postgres') {
         const { pending } = await planMigrations(database);
         throw new ConfigError(
           `The database schema is ${pending.length} migration${pending.length === 1 ? '' : 's'} behind; bring it forward with: gatewarden migrate`,

@@ -12,6 +12,14 @@ import {
 import type { Command } from 'commander';
 import { commonConfig, databaseUrl, isOn } from '../config.ts';
 import { type Io, untilStopped } from '../io.ts';
+import {
+  isWorker,
+  leave,
+  reportReady,
+  superviseWorkers,
+  type WorkerReady,
+  workerCount,
+} from '../workers.ts';
 
 /** `gatewarden serve`: a production server, configured by the environment alone. */
 export function serveCommand(program: Command, io: Io): void {
@@ -33,19 +41,43 @@ export function serveCommand(program: Command, io: Io): void {
           { folder: config.storage.path },
           'the embedded database never waits for the disk: a power loss can lose the last writes, and only this process can use it',
         );
-      const stopped = untilStopped(io);
-      const gatewarden = await startGatewarden(config, { log });
-      try {
-        io.out(
-          flags.json
-            ? `${JSON.stringify({ ready: true, environmentUrl: gatewarden.url, clientId: gatewarden.client.id, pid: process.pid })}\n`
-            : `Gatewarden serves ${gatewarden.url} on ${config.host}:${config.port}\n`,
-        );
-        await stopped;
-      } finally {
-        await gatewarden.close();
-      }
+      const workers = workerCount(io.env, config.storage.kind === 'folder');
+      const announce = (ready: WorkerReady): void => io.out(readyText(ready, config, flags));
+      if (workers > 1 && !isWorker()) await superviseWorkers(io, workers, announce);
+      else await serveHere(config, log, io, isWorker() ? reportReady : announce).finally(leave);
     });
+}
+
+async function serveHere(
+  config: Config,
+  log: ReturnType<typeof createLog>,
+  io: Io,
+  announce: (ready: WorkerReady) => void,
+): Promise<void> {
+  const stopped = untilStopped(io);
+  const gatewarden = await startGatewarden(config, { log });
+  try {
+    const { id, secret } = gatewarden.client;
+    announce({
+      ready: true,
+      environmentUrl: gatewarden.url,
+      clientId: id,
+      ...(secret === undefined || config.client ? {} : { clientSecret: secret }),
+    });
+    await stopped;
+  } finally {
+    await gatewarden.close();
+  }
+}
+
+/** The secret of a client that was just made is shown here once and never again. */
+function readyText(ready: WorkerReady, config: Config, flags: { json?: boolean }): string {
+  if (flags.json) return `${JSON.stringify({ ...ready, pid: process.pid })}\n`;
+  const secret =
+    ready.clientSecret === undefined
+      ? ''
+      : `\n  The environment client was made. Its secret is shown this once:\n\n  SCALEKIT_CLIENT_ID=${ready.clientId}\n  SCALEKIT_CLIENT_SECRET=${ready.clientSecret}\n\n`;
+  return `Gatewarden serves ${ready.environmentUrl} on ${config.host}:${config.port}\n${secret}`;
 }
 
 /** @throws {ConfigError} the first setting that is missing or wrong, by name */
