@@ -1,17 +1,18 @@
 import { environmentOf } from '../environments/environments.ts';
-import { eventOf, record } from '../events/events.ts';
+import { recordFor } from '../events/events.ts';
 import { forgetRememberedConsents } from '../grants/consents.store.ts';
 import type { McpServer } from '../mcp/mcp-servers.ts';
 import { OAuthError } from '../oauth/oauth-error.ts';
-import type { Ctx } from '../runtime/context.ts';
+import { type Ctx, withDb } from '../runtime/context.ts';
 import { equalBytes, sha256 } from '../runtime/hash.ts';
 import { clientDigest, usesSecret } from './client.ts';
-import type { JsonObject } from './client-metadata.ts';
+import type { ClientMetadata, JsonObject } from './client-metadata.ts';
 import { newClientSecret, secretWrite } from './client-secrets.ts';
 import {
   type ClientRecord,
   findClientRecord,
   insertSecret,
+  lockClientRecord,
   updateClientRow,
 } from './clients.store.ts';
 import { deleteClient } from './manage-clients.ts';
@@ -70,7 +71,6 @@ export async function replaceClient(
   current: ClientRecord,
   body: JsonObject,
 ): Promise<Registration> {
-  const { client } = current;
   checkIdentity(current, body);
   const environment = await environmentOf(ctx);
   const metadata = withKnownScope(
@@ -78,42 +78,65 @@ export async function replaceClient(
     mcpServer,
     body,
   );
-  const needsSecret = usesSecret(metadata.tokenEndpointAuthMethod) && current.secrets.length === 0;
-  const secret = needsSecret ? newClientSecret(ctx, environment.kind) : undefined;
-  const by = { environmentId: ctx.environmentId, id: client.id };
-  const update = {
-    ...client,
-    ...metadata,
-    ...by,
-    registrationTokenHash: current.registrationTokenHash,
-    keepShared: false,
-    now: ctx.now(),
-  };
-  await ctx.db.transaction(async (tx) => {
-    if (!(await updateClientRow(tx, update)))
-      throw new OAuthError('invalid_token', 'the client was deleted meanwhile');
-    if (secret)
-      await insertSecret(tx, {
-        ...secretWrite(secret),
-        environmentId: ctx.environmentId,
-        clientId: client.id,
-        now: ctx.now(),
-      });
-    if (!equalBytes(clientDigest(metadata), client.digest))
-      await forgetRememberedConsents(tx, { environmentId: ctx.environmentId, clientId: client.id });
-    await record(
-      tx,
-      eventOf(ctx, {
-        type: 'client.updated',
-        clientId: client.id,
-        mcpServerId: mcpServer.id,
-        data: { by: 'registration access token', redirectUris: metadata.redirectUris },
-      }),
-    );
+  const by = { environmentId: ctx.environmentId, id: current.client.id };
+  const made = newClientSecret(ctx, environment.kind);
+  const secret = await ctx.db.transaction(async (tx) => {
+    const locked = await lockClientRecord(tx, by);
+    if (!locked || !isManagedStill(locked, current))
+      throw new OAuthError('invalid_token', 'the client was deleted or changed meanwhile');
+    await writeRegistration(withDb(ctx, tx), mcpServer, locked, metadata);
+    if (!usesSecret(metadata.tokenEndpointAuthMethod) || locked.secrets.length > 0)
+      return undefined;
+    await insertSecret(tx, {
+      ...secretWrite(made),
+      environmentId: ctx.environmentId,
+      clientId: by.id,
+      now: ctx.now(),
+    });
+    return made;
   });
   const saved = await findClientRecord(ctx.db, by);
-  if (!saved) throw new Error(`client ${client.id} was not written`);
+  if (!saved) throw new Error(`client ${by.id} was not written`);
   return { record: saved, secret, accessToken: undefined };
+}
+
+/** What is not the registrant's stays as it is: above all whether an administrator has switched the client off. */
+async function writeRegistration(
+  ctx: Ctx,
+  mcpServer: McpServer,
+  locked: ClientRecord,
+  metadata: ClientMetadata,
+): Promise<void> {
+  const { db, environmentId } = ctx;
+  const { client } = locked;
+  await updateClientRow(db, {
+    ...client,
+    ...metadata,
+    environmentId,
+    registrationTokenHash: locked.registrationTokenHash,
+    keepShared: false,
+    now: ctx.now(),
+  });
+  if (!equalBytes(clientDigest(metadata), client.digest))
+    await forgetRememberedConsents(db, { environmentId, clientId: client.id });
+  await recordFor(ctx, {
+    type: 'client.updated',
+    clientId: client.id,
+    mcpServerId: mcpServer.id,
+    data: { by: 'registration access token', redirectUris: metadata.redirectUris },
+  });
+}
+
+/** Whether the access token that was accepted would be accepted again. */
+function isManagedStill(locked: ClientRecord, accepted: ClientRecord): boolean {
+  const [now, before] = [locked.registrationTokenHash, accepted.registrationTokenHash];
+  return (
+    locked.client.enabled &&
+    !locked.client.shared &&
+    now !== undefined &&
+    before !== undefined &&
+    equalBytes(now, before)
+  );
 }
 
 /** Ends a client with its grants and tokens (RFC 7592 section 2.3). */

@@ -1,3 +1,4 @@
+import { wireText } from '../oauth/oauth-error.ts';
 import { type PrivateUseSchemes, redirectUriProblem } from '../oauth/redirect-uri.ts';
 import { displayName } from '../pages/plain-text.ts';
 import { fetchUrlProblem } from '../runtime/safe-fetch-url.ts';
@@ -56,7 +57,8 @@ const METHODS: readonly string[] = [
 class Invalid extends Error {
   readonly code: 'invalid_redirect_uri' | 'invalid_client_metadata';
   constructor(code: 'invalid_redirect_uri' | 'invalid_client_metadata', description: string) {
-    super(description);
+    // Descriptions quote what a stranger wrote: they go to pages, events and the wire.
+    super(wireText(description));
     this.code = code;
   }
 }

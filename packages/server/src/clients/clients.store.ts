@@ -190,6 +190,14 @@ export async function findClientRecords(
   );
 }
 
+/** A live client, locked until the transaction ends: what is written rests on what was read. */
+export async function lockClientRecord(db: Db, by: By): Promise<ClientRecord | undefined> {
+  const locked = await db.rows(
+    sql`select id from clients where environment_id = ${by.environmentId} and id = ${by.id} and deleted_at is null for update`,
+  );
+  return locked.length === 1 ? await findClientRecord(db, by) : undefined;
+}
+
 /** The live registration that is equal in every stored member (AS-66). */
 export async function findSharedClient(
   db: Db,

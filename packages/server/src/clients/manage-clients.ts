@@ -17,12 +17,12 @@ import {
 import { newClientSecret, type PlainSecret, secretWrite } from './client-secrets.ts';
 import {
   type ClientRecord,
-  type ClientUpdate,
   type ClientWrite,
   deleteClientRow,
   findClientRecord,
   insertClient,
   insertSecret,
+  lockClientRecord,
   updateClientRow,
 } from './clients.store.ts';
 import {
@@ -101,9 +101,25 @@ export async function updateClient(
   id: string,
   changes: Partial<ClientInput>,
 ): Promise<Updated | InvalidMember | undefined> {
-  const found = await findClientRecord(ctx.db, { environmentId: ctx.environmentId, id });
-  if (!found || found.deletedAt) return undefined;
+  const by = { environmentId: ctx.environmentId, id };
+  const outcome = await ctx.db.transaction(async (tx) => {
+    const found = await lockClientRecord(tx, by);
+    return found && (await writeChanges(withDb(ctx, tx), found, changes));
+  });
+  return outcome === 'written'
+    ? { kind: 'updated', client: (await existing(ctx, id)).client }
+    : outcome;
+}
+
+/** Part of a transaction that holds the client's row. */
+async function writeChanges(
+  ctx: Ctx,
+  found: ClientRecord,
+  changes: Partial<ClientInput>,
+): Promise<'written' | InvalidMember> {
+  const { db, environmentId } = ctx;
   const before = found.client;
+  const { id } = before;
   const given = Object.fromEntries(
     Object.entries(changes).filter(([, value]) => value !== undefined),
   );
@@ -114,28 +130,23 @@ export async function updateClient(
   const invalid = firstProblem(ctx, wanted);
   if (invalid) return invalid;
   const sameClient = equalBytes(clientDigest(wanted), before.digest);
-  const update: ClientUpdate = {
+  await updateClientRow(db, {
     ...wanted,
-    environmentId: ctx.environmentId,
+    environmentId,
     id,
     registrationTokenHash: found.registrationTokenHash,
     keepShared: sameClient,
     now: ctx.now(),
-  };
-  const changed = await ctx.db.transaction(async (tx) => {
-    if (!(await updateClientRow(tx, update))) return false;
-    if (!sameClient)
-      await forgetRememberedConsents(tx, { environmentId: ctx.environmentId, clientId: id });
-    if (before.enabled && !wanted.enabled)
-      await endGrantsOfClient(withDb(ctx, tx), { clientId: id, because: 'client-disabled' });
-    await note(ctx, tx, {
-      type: 'client.updated',
-      clientId: id,
-      data: { members: Object.keys(given) },
-    });
-    return true;
   });
-  return changed ? { kind: 'updated', client: (await existing(ctx, id)).client } : undefined;
+  if (!sameClient) await forgetRememberedConsents(db, { environmentId, clientId: id });
+  if (before.enabled && !wanted.enabled)
+    await endGrantsOfClient(ctx, { clientId: id, because: 'client-disabled' });
+  await note(ctx, db, {
+    type: 'client.updated',
+    clientId: id,
+    data: { members: Object.keys(given) },
+  });
+  return 'written';
 }
 
 /** Removes a client, its secrets, grants and tokens. A tombstone stays for a year (AS-67). False when there is none. */

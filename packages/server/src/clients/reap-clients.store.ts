@@ -11,14 +11,15 @@ const KEY_SET_MS = 2 * DAY_MS;
 
 /**
  * Turns self-registered clients into tombstones (AS-67): those that never completed an authorization within a week, and those
- * that nobody used for 180 days. A client with a live refresh token stays whatever happens. Returns how many.
+ * that nobody used for 180 days. A client with a live refresh token stays whatever happens, and so does one that an
+ * administrator switched off: its document, or an equal registration, would come back as a new one. Returns how many.
  */
 export async function expireClients(db: Db, now: Date): Promise<number> {
   const idleSince = new Date(now.getTime() - IDLE_MS);
   const rows = await db.rows(sql`
     with expired as (
       select c.environment_id, c.id, c.mcp_server_id, c.completed_at from clients c
-       where c.deleted_at is null and c.registration in ('dynamic', 'metadata-document') and c.kind = 'mcp'
+       where c.deleted_at is null and c.enabled and c.registration in ('dynamic', 'metadata-document') and c.kind = 'mcp'
          and c.created_at < ${new Date(now.getTime() - NEVER_COMPLETED_MS)}
          and (c.completed_at is null or (greatest(c.completed_at, c.last_used_at) < ${idleSince}
               and not exists (select 1 from grants g where g.environment_id = c.environment_id and g.client_id = c.id and g.last_used_at >= ${idleSince})))
