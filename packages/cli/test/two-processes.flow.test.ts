@@ -160,6 +160,30 @@ test('twenty parallel refreshes over two processes all get the same successor (A
   assert.notEqual(answers[0]?.body['refresh_token'], first.body['refresh_token']);
 });
 
+test('a process that stops in the middle of a redemption and comes back later changes nothing (AS-95, AS-142)', async () => {
+  const client = await newClient();
+  for (const pause of [0, 2, 5, 10]) {
+    const { verifier, challenge } = pkce();
+    const code = await codeFor(client, challenge, 'paused+sktest@example.com');
+    const stopped = Array.from({ length: 5 }, () => redeem(0, client, code, verifier));
+    await new Promise((done) => setTimeout(done, pause));
+    one.child.kill('SIGSTOP');
+    const others = await Promise.all(
+      Array.from({ length: 5 }, () => redeem(1, client, code, verifier)),
+    );
+    await new Promise((done) => setTimeout(done, 100));
+    one.child.kill('SIGCONT');
+    const answers = [...others, ...(await Promise.all(stopped))];
+    const won = answers.filter(({ status }) => status === 200);
+    assert.equal(
+      won.length,
+      1,
+      answers.map(({ status, body }) => `${status} ${String(body['error'])}`).join(', '),
+    );
+    assert.equal((await refresh(1, client, won[0]?.body['refresh_token'])).status, 200);
+  }
+});
+
 test('a client assertion is accepted once, whichever process sees it first (AS-92, AS-142)', async () => {
   const { publicKey, privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
   const jwk = { ...publicKey.export({ format: 'jwk' }), kid: 'one', alg: 'RS256', use: 'sig' };
