@@ -12,7 +12,12 @@ import { edgeOf } from './http/edge.ts';
 import { createHttp } from './http/fastify.ts';
 import { mountHealth } from './http/health.routes.ts';
 import { jobs } from './jobs.ts';
-import { ensureSigningKeys, forgetSigningKeys, signingTrouble } from './keys/signing-keys.ts';
+import {
+  checkSigningKeys,
+  ensureSigningKeys,
+  forgetSigningKeys,
+  signingTrouble,
+} from './keys/signing-keys.ts';
 import { mounts } from './mounts.ts';
 import { OPEN_PATHS } from './oauth/discovery/open-paths.ts';
 import { openStorage } from './open-storage.ts';
@@ -88,6 +93,7 @@ async function serve(app: App, database: Database, ownsDatabase: boolean): Promi
   await checkOperatorKey(app.db, app.secrets, app.now());
   const environment = await ensureFirstEnvironment(app);
   await ensureSigningKeys(app, environment.id);
+  for (const { id } of await allEnvironments(app)) await checkSigningKeys(app, id);
   const client = await ensureEnvironmentClient(app, environment);
   await listenForChanges(database);
   const http = createHttp({

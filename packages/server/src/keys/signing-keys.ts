@@ -1,7 +1,12 @@
-import { generateKeyPair as generateKeyPairCallback, type webcrypto } from 'node:crypto';
+import {
+  createPublicKey,
+  generateKeyPair as generateKeyPairCallback,
+  type webcrypto,
+} from 'node:crypto';
 import { promisify } from 'node:util';
 import { CompactSign, exportJWK, importPKCS8, type JWK } from 'jose';
 import { recordFor } from '../events/events.ts';
+import { ConfigError } from '../runtime/config.ts';
 import type { App, Ctx } from '../runtime/context.ts';
 import { newId } from '../runtime/ids.ts';
 import type { SecretRow } from '../runtime/secrets.ts';
@@ -19,6 +24,8 @@ type KeyCtx = Pick<Ctx, 'db' | 'environmentId' | 'now' | 'secrets'>;
 type KeySet = {
   readAt: number;
   rows: SigningKeyRow[];
+  /** Kid and modulus of the rows whose public part was found to be their private part's. */
+  proven: ReadonlySet<string>;
   current: { id: string; algorithm: string; key: webcrypto.CryptoKey };
 };
 
@@ -145,6 +152,20 @@ export function forgetSigningKeys(db: object): void {
   for (const known of keySets.get(db)?.values() ?? []) known.readAt = Number.NEGATIVE_INFINITY;
 }
 
+/**
+ * Proves at start that every key of an environment is its row's own and can be read (AS-150).
+ *
+ * @throws {ConfigError} one is not: it was swapped, changed, or written with another operator key
+ */
+export async function checkSigningKeys(app: App, environmentId: string): Promise<void> {
+  keySets.get(app.db)?.delete(environmentId);
+  const trouble = await signingTrouble({ ...app, environmentId });
+  if (trouble !== undefined)
+    throw new ConfigError(
+      `${trouble}. Restore the table signing_keys, or withdraw its keys (docs/security/runbooks.md).`,
+    );
+}
+
 /** Why no token could be signed now, for readiness; absent when one could. */
 export async function signingTrouble(ctx: KeyCtx): Promise<string | undefined> {
   try {
@@ -162,6 +183,7 @@ async function keySetOf(ctx: KeyCtx): Promise<KeySet> {
   const known = remembered.get(ctx.environmentId);
   if (known && now - known.readAt < REMEMBERED_MS && now >= known.readAt) return known;
   const rows = await publishedKeys(ctx.db, { environmentId: ctx.environmentId, now: ctx.now() });
+  const proven = prove(ctx, rows, known?.proven);
   const row = rows.find((key) => key.state === 'current');
   if (!row) throw new KeyStoreUnavailable('the environment has no current signing key');
   // Importing a key costs more than signing with it.
@@ -169,20 +191,43 @@ async function keySetOf(ctx: KeyCtx): Promise<KeySet> {
     known?.current.id === row.id
       ? known.current
       : { id: row.id, algorithm: row.algorithm, key: await importPrivateKey(ctx, row) };
-  const fresh = { readAt: now, rows, current };
+  const fresh = { readAt: now, rows, proven, current };
   remembered.set(ctx.environmentId, fresh);
   return fresh;
 }
 
 async function importPrivateKey(ctx: KeyCtx, row: SigningKeyRow): Promise<webcrypto.CryptoKey> {
+  return await importPKCS8(privatePem(ctx, row), row.algorithm);
+}
+
+/**
+ * A public key is published only when it is that of the private key sealed in the same row (AS-150): whoever can write to the
+ * database, and has not the operator key, can neither swap rows nor add a key of their own to the key set.
+ */
+function prove(
+  ctx: KeyCtx,
+  rows: readonly SigningKeyRow[],
+  known: ReadonlySet<string> = new Set(),
+): ReadonlySet<string> {
+  const proven = rows.map((row) => {
+    const { n, e } = publicJwkOf(row);
+    const name = `${row.id} ${n} ${e}`;
+    if (known.has(name)) return name;
+    const own = createPublicKey(privatePem(ctx, row)).export({ format: 'jwk' });
+    if (own.n !== n || own.e !== e)
+      throw new KeyStoreUnavailable(`signing key ${row.id} is published with a foreign public key`);
+    return name;
+  });
+  return new Set(proven);
+}
+
+function privatePem(ctx: KeyCtx, row: SigningKeyRow): string {
+  const sealed = sealedRow(row.environmentId, row.id);
   try {
-    const pem = Buffer.from(
-      ctx.secrets.open('keys-at-rest', sealedRow(row.environmentId, row.id), row.sealedPrivateKey),
-    ).toString();
-    return await importPKCS8(pem, row.algorithm);
+    return Buffer.from(ctx.secrets.open('keys-at-rest', sealed, row.sealedPrivateKey)).toString();
   } catch (cause) {
     throw new KeyStoreUnavailable(
-      `signing key ${row.id} cannot be read with the configured GATEWARDEN_SECRET_KEY`,
+      `signing key ${row.id} cannot be read with the configured GATEWARDEN_SECRET_KEY, or is not this row's`,
       { cause },
     );
   }
