@@ -1,9 +1,10 @@
 import { createLocalJWKSet, errors, type JWTPayload, type JWTVerifyResult, jwtVerify } from 'jose';
 import type { Ctx } from '../runtime/context.ts';
 import type { Client, ClientJwks } from './client.ts';
+import { isHostKnown } from './client-documents.store.ts';
 import { jwksProblem } from './client-jwks.ts';
 import { findKeySet, saveKeySet } from './client-keys.store.ts';
-import { fetchWithinBudget } from './fetch-budget.ts';
+import { type Acquaintance, fetchWithinBudget } from './fetch-budget.ts';
 
 /** RFC 7523 with what AS-92 allows; no symmetric algorithm, and never `none`. */
 export const ASSERTION_ALGORITHMS = ['RS256', 'PS256', 'ES256', 'EdDSA'];
@@ -54,7 +55,8 @@ async function clientKeys(ctx: Ctx, client: Client, again: boolean): Promise<Key
   const stored = await findKeySet(ctx.db, by);
   const age = stored ? ctx.now().getTime() - stored.fetchedAt.getTime() : Number.POSITIVE_INFINITY;
   if (stored && age < (again ? REFETCH_MS : FRESH_MS)) return { kind: 'keys', jwks: stored.jwks };
-  const fetched = await fetchWithinBudget(ctx, client.jwksUri, LIMITS, stored ? 'url' : 'host');
+  const acquaintance = stored ? 'url' : await acquaintanceOf(ctx, client, client.jwksUri);
+  const fetched = await fetchWithinBudget(ctx, client.jwksUri, LIMITS, acquaintance);
   if (fetched.kind === 'fetched') {
     const check = jwksProblem(parsed(fetched.body));
     if (check.kind === 'invalid')
@@ -64,6 +66,15 @@ async function clientKeys(ctx: Ctx, client: Client, again: boolean): Promise<Key
   }
   if (stored && age < USABLE_MS) return { kind: 'keys', jwks: stored.jwks };
   return { kind: 'no-keys', detail: fetched.kind === 'busy' ? 'too many fetches' : fetched.detail };
+}
+
+/** Anybody can register a `jwks_uri`: a host that we know nothing of counts as a new one (AS-74). */
+async function acquaintanceOf(ctx: Ctx, client: Client, jwksUri: string): Promise<Acquaintance> {
+  const host = new URL(jwksUri).hostname;
+  const known =
+    client.registration === 'admin' ||
+    (await isHostKnown(ctx.db, { environmentId: ctx.environmentId, host }));
+  return known ? 'host' : 'none';
 }
 
 async function verify(ctx: Ctx, jwks: ClientJwks, jwt: string): Promise<Verified | 'unknown-key'> {

@@ -2,9 +2,12 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { test } from 'node:test';
 import { createSafeFetch } from '../runtime/safe-fetch.ts';
+import { JWT_BEARER } from './client-assertion.ts';
+import { authenticateClient } from './client-authentication.ts';
 import { resolveClient } from './clients.ts';
-import { documentSite, testClients } from './test-clients.ts';
-
+import { registerClient } from './registration.ts';
+import { at, outcome, post } from './test-authentication.ts';
+import { documentSite, signer, testClients } from './test-clients.ts';
 import { AUTHORIZE, descriptionOf, documentOf, TOKEN } from './test-documents.ts';
 
 test('an answer that breaks the fetch rules is named at authorize and is 503 at token, and is never kept (AS-72, AS-78, AS-79)', async (t) => {
@@ -196,4 +199,30 @@ test('one network may bring five new hosts a minute, one origin a limited number
   for (let index = 0; index < 60; index += 1)
     rest.push(await kind(`192.0.2.${index}`, `https://other-${index}.example/id`));
   assert.equal(rest.filter((result) => result === 'unreachable').length, 60 - 5 - 5 - 23);
+});
+
+test('key sets of self-registered clients are new hosts too: one network cannot make us knock on many doors (AS-74, port scan by proxy)', async () => {
+  const asked: string[] = [];
+  const fetch = async (url: string) => {
+    asked.push(url);
+    return { kind: 'failed', reason: 'name', detail: 'no address' } as const;
+  };
+  const clients = await testClients({ fetch });
+  const { ctx } = clients;
+  const server = await clients.mcpServer();
+  const key = await signer();
+  const statuses: string[] = [];
+  for (let index = 0; index < 7; index += 1) {
+    const { record } = await registerClient(ctx, server, {
+      redirect_uris: ['https://client.example/cb'],
+      token_endpoint_auth_method: 'private_key_jwt',
+      jwks_uri: `https://inner-${index}.example/keys`,
+    });
+    const { id } = record.client;
+    const assertion = await key.sign({ iss: id, sub: id, aud: ctx.issuer });
+    const form = { client_assertion_type: JWT_BEARER, client_assertion: assertion };
+    statuses.push(await outcome(authenticateClient(ctx, post(form), at(ctx, server))));
+  }
+  assert.equal(asked.length, 5);
+  assert.deepEqual([...new Set(statuses)], ['503 temporarily_unavailable']);
 });
