@@ -1,6 +1,7 @@
 import { type Db, sql } from '../storage/db.ts';
 
 const AT_ONCE = 1000;
+export const ASSERTIONS_AT_ONCE = 5000;
 const DAY_MS = 86_400_000;
 /** AS-67. */
 const NEVER_COMPLETED_MS = 7 * DAY_MS;
@@ -41,14 +42,20 @@ export async function expireClients(db: Db, now: Date): Promise<number> {
   return rows.length;
 }
 
-/** Forgets tombstones after a year, used assertions that have expired, and key sets that are too old to count. */
+/** Forgets used assertions that have expired. Returns how many; call again while it is `ASSERTIONS_AT_ONCE`. */
+export async function forgetUsedAssertions(db: Db, now: Date): Promise<number> {
+  const rows = await db.rows(sql`
+    delete from used_assertions where (environment_id, issuer, jti_hash) in (
+      select environment_id, issuer, jti_hash from used_assertions where expires_at < ${now} limit ${ASSERTIONS_AT_ONCE} for update skip locked)
+    returning 1`);
+  return rows.length;
+}
+
+/** Forgets tombstones after a year, and key sets that are too old to count. */
 export async function forgetOldClientRows(db: Db, now: Date): Promise<void> {
   await db.rows(sql`
     delete from clients where (environment_id, id) in (
       select environment_id, id from clients where deleted_at < ${new Date(now.getTime() - TOMBSTONE_MS)} limit ${AT_ONCE} for update skip locked)`);
-  await db.rows(sql`
-    delete from used_assertions where (environment_id, issuer, jti_hash) in (
-      select environment_id, issuer, jti_hash from used_assertions where expires_at < ${now} limit 5000 for update skip locked)`);
   await db.rows(
     sql`delete from client_key_sets where fetched_at < ${new Date(now.getTime() - KEY_SET_MS)}`,
   );

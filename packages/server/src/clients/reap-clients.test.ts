@@ -100,6 +100,10 @@ test('used assertions are forgotten after they expired, and not before (AS-92)',
     insert into used_assertions (environment_id, issuer, jti_hash, expires_at) values (${ctx.environmentId}, 'm2m_1', ${new Uint8Array([jti])}, ${new Date(ctx.now().getTime() + seconds * 1000)})`;
   await ctx.db.rows(row(1, 10));
   await ctx.db.rows(row(2, 1000));
+  // More than one statement removes.
+  await ctx.db.rows(sql`
+    insert into used_assertions (environment_id, issuer, jti_hash, expires_at)
+    select ${ctx.environmentId}, 'm2m_2', decode(lpad(to_hex(n), 8, '0'), 'hex'), ${ctx.now()} from generate_series(1, 5500) n`);
   clients.advance({ seconds: 60 });
   await reapClients(ctx);
   const left = await ctx.db.rows<{ jti_hash: Uint8Array }>(

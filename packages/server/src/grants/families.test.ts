@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { countAgainst } from '../environments/rate-limit.ts';
 import { sha256 } from '../runtime/hash.ts';
 import { sql } from '../storage/db.ts';
 import { engines, openTestDatabase } from '../testing/databases.ts';
@@ -12,7 +13,7 @@ import {
 import { cleanUpGrants, eraseSalts } from './clean-up.job.ts';
 import { endGrant, revokeConsent } from './grants.ts';
 import { countGraceAnswer, keepRefreshToken, MOST_GRACE_ANSWERS } from './refresh-tokens.store.ts';
-import { eventCount, find, gate, newGrant, redeemStored, rotate } from './test-grants.ts';
+import { eventCount, find, gate, newGrant, redeemStored, rotate, WEEK_MS } from './test-grants.ts';
 import { insertRows, insertUser, newCode, testCtx } from './test-rows.ts';
 
 for (const engine of engines) {
@@ -152,6 +153,38 @@ for (const engine of engines) {
       await eraseSalts(ctx);
       assert.equal((await find(ctx, token)).retired?.steps[0]?.salt, undefined);
     });
+
+    await t.test(
+      'the clean-up removes families that nobody used, and counters whose window is over, and nothing that lives (AS-110, AS-139)',
+      async () => {
+        const start = at.now;
+        const [forgotten, alive] = [await newGrant(ctx, rows), await newGrant(ctx, rows)];
+        await rotate(ctx, forgotten.token, `${forgotten.token} 2`, rows);
+        await rotate(ctx, alive.token, `${alive.token} 2`, rows);
+        const left = async () => {
+          const tokens = await db.rows<{ grant_id: string }>(sql`
+            select grant_id from refresh_tokens where grant_id = any(${[forgotten.grantId, alive.grantId]}) order by grant_id, generation`);
+          return tokens.map((row) => (row.grant_id === alive.grantId ? 'alive' : 'forgotten'));
+        };
+        const count = (windowSeconds: number) =>
+          countAgainst(ctx, { name: 'test', key: `${windowSeconds}`, windowSeconds, max: 1 });
+        await count(60);
+        await count(90 * 86_400);
+        at.now = new Date(start.getTime() + WEEK_MS + 29 * 86_400_000);
+        await cleanUpGrants(ctx);
+        assert.equal((await left()).length, 4);
+        await db.rows(sql`
+          update refresh_tokens set idle_expires_at = ${new Date(at.now.getTime() + WEEK_MS)} where grant_id = ${alive.grantId} and grace_ends_at is null`);
+        at.now = new Date(at.now.getTime() + 2 * 86_400_000);
+        await cleanUpGrants(ctx);
+        // The retired one of the living family stays: its replay must still be seen.
+        assert.deepEqual(await left(), ['alive', 'alive']);
+        const counters = await db.rows(sql`select key from rate_limits where key like 'test:%'`);
+        assert.equal(counters.length, 1);
+        assert.equal((await count(90 * 86_400)).count, 2);
+        at.now = start;
+      },
+    );
 
     await t.test(
       'the clean-up keeps used codes long enough to see them replayed (AS-96, AS-128)',
