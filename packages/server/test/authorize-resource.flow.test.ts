@@ -102,7 +102,7 @@ test('require_resource refuses a request without one (AS-33)', async () => {
   );
 });
 
-test('a phishing MCP server cannot pass for one without a Server URL, and the operator sees what was asked (AS-38)', async () => {
+test('a phishing MCP server cannot pass for one without a Server URL, and the operator sees what was asked first (AS-38)', async () => {
   const bare = await site.gatewarden.mcpServer({ name: 'Bare' });
   const client = await site.clientWith({ redirect_uris: [LOOPBACK] }, bare.id);
   const at = `${site.gatewarden.url}/resources/${bare.id}`;
@@ -111,6 +111,8 @@ test('a phishing MCP server cannot pass for one without a Server URL, and the op
   );
   assert.equal(refused.params.get('error'), 'invalid_target');
   assert.match(refused.params.get('error_description') ?? '', /no Server URL is registered/);
+  for (const resource of ['https://later.example/mcp', `https://${'x'.repeat(3000)}.example/`])
+    asLanding(await open(site.url({ client_id: client, resource }, at)));
   const rows = await site.gatewarden.database.rows<{ refused_resource: string }>(
     sql`select refused_resource from mcp_servers where id = ${bare.id}`,
   );

@@ -80,7 +80,7 @@ test('two flows in one browser do not disturb one another (AS-30, pitfall 24)', 
   assert.equal((await allow(browser, two)).params.get('state'), 'two');
 });
 
-test('a flow cannot go on at the address of another site.issuer (AS-7)', async () => {
+test('a flow cannot go on at the address of another issuer (AS-7)', async () => {
   const browser = cookieBrowser(site.gatewarden.url);
   const page = await site.consentOf(browser, site.url(), 'mixup+sktest@example.com');
   const id = page.url.split('/').at(-1) ?? '';

@@ -250,12 +250,15 @@ export async function deleteMcpServer(
   return rows.length === 1;
 }
 
-/** Remembers the last `resource` value that was refused because no Server URL is registered (AS-38). */
+/**
+ * Remembers the first `resource` value that was refused because no Server URL is registered (AS-38). Anybody may send one: later
+ * ones neither replace what the operator is looking at, nor make caches read the row again.
+ */
 export async function noteRefusedResource(
   db: Db,
   by: { environmentId: string; id: string; resource: string },
 ): Promise<void> {
   await db.rows(sql`
     update mcp_servers set refused_resource = ${by.resource}, row_version = row_version + 1
-     where environment_id = ${by.environmentId} and id = ${by.id} and server_url is null and refused_resource is distinct from ${by.resource}`);
+     where environment_id = ${by.environmentId} and id = ${by.id} and server_url is null and refused_resource is null`);
 }

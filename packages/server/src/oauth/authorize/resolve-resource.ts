@@ -6,6 +6,9 @@ import { findMcpServer, isServing, issuerOf, type McpServer } from '../../mcp/mc
 import type { Ctx } from '../../runtime/context.ts';
 import { hasPath, isAtOrBelow, isLoopbackResource, resourceKey } from '../resource-indicator.ts';
 
+/** Of a refused resource that the operator is shown. */
+const LONGEST_SHOWN = 2048;
+
 /** What a request is for. */
 export type ResourceDecision =
   | {
@@ -121,11 +124,9 @@ async function withoutServerUrl(
     return { kind: 'mcp-server', mcpServer, resource, unregistered: false };
   if (mcpServer.settings.allowUnregisteredResource && resource.toLowerCase().startsWith('https:'))
     return { kind: 'mcp-server', mcpServer, resource, unregistered: true };
-  await noteRefusedResource(ctx.db, {
-    environmentId: ctx.environmentId,
-    id: mcpServer.id,
-    resource,
-  });
+  const { environmentId } = ctx;
+  if (mcpServer.refusedResource === undefined && resource.length <= LONGEST_SHOWN)
+    await noteRefusedResource(ctx.db, { environmentId, id: mcpServer.id, resource });
   return refused('no Server URL is registered for this MCP server');
 }
 
