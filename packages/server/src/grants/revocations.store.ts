@@ -1,4 +1,4 @@
-import { type Db, sql } from '../storage/db.ts';
+import { type Db, type Sql, sql } from '../storage/db.ts';
 
 /** One entry of a revocation feed (AS-124): a handle, the `jti` of one token, a withdrawn `kid`, or `before`: `iat` in whole seconds below which nothing is accepted. */
 export type RevocationKind = 'handle' | 'jti' | 'kid' | 'before';
@@ -64,6 +64,13 @@ export async function revokeKeys(
       from mcp_servers m cross join unnest(${by.kids}::text[]) as k (kid) where m.environment_id = ${by.environmentId}`);
 }
 
+/** The person, client and session of an application's token: it has no server and no handles, so what it came from is asked. */
+export type ApplicationToken = {
+  readonly userId: string;
+  readonly clientId: string;
+  readonly sessionId: string;
+};
+
 /** Whether a token is revoked by anything that has been written. */
 export async function isRevoked(
   db: Db,
@@ -74,15 +81,27 @@ export async function isRevoked(
     kid: string;
     handles: readonly string[];
     issuedAt: number;
+    application?: ApplicationToken | undefined;
   },
 ): Promise<boolean> {
-  const { environmentId, mcpServerId } = token;
+  const { environmentId, mcpServerId, application } = token;
   const rows = await db.rows<{ revoked: boolean }>(sql`
     select exists (select 1 from revocations where environment_id = ${environmentId} and mcp_server_id = ${mcpServerId} and kind = 'handle' and value = any(${token.handles}::text[]))
       or exists (select 1 from revocations where environment_id = ${environmentId} and mcp_server_id = ${mcpServerId} and kind = 'jti' and value = ${token.jti})
       or exists (select 1 from revocations where environment_id = ${environmentId} and mcp_server_id = ${mcpServerId} and kind = 'kid' and value = ${token.kid})
-      or exists (select 1 from revocations where environment_id = ${environmentId} and mcp_server_id = ${mcpServerId} and kind = 'before' and value::bigint > ${BigInt(Math.floor(token.issuedAt))}) as revoked`);
+      or exists (select 1 from revocations where environment_id = ${environmentId} and mcp_server_id = ${mcpServerId} and kind = 'before' and value::bigint > ${BigInt(Math.floor(token.issuedAt))})
+      or (${application !== undefined}::boolean and not ${isGranted(environmentId, token.issuedAt, application)}) as revoked`);
   return rows[0]?.revoked !== false;
+}
+
+/** A grant that the token can have come from, still alive or replaced by a wider one (AS-46), of a session and person that are not over. */
+function isGranted(environmentId: string, issuedAt: number, by: ApplicationToken | undefined): Sql {
+  const grant = sql`select 1 from grants g
+      join users u on u.environment_id = g.environment_id and u.id = g.user_id and u.enabled
+      join sessions se on se.environment_id = g.environment_id and se.id = g.session_id and se.ended_at is null
+     where g.environment_id = ${environmentId} and g.user_id = ${by?.userId} and g.client_id = ${by?.clientId} and g.session_id = ${by?.sessionId} and g.mcp_server_id is null
+       and g.created_at < ${new Date((issuedAt + 1) * 1000)}`;
+  return sql`(exists (${grant} and g.ended_at is null) or exists (${grant} and g.ended_at is not null and g.ended_because = 'replaced'))`;
 }
 
 /** Forgets what no token can be alive for. */

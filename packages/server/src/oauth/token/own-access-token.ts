@@ -1,5 +1,5 @@
 import { environmentOf } from '../../environments/environments.ts';
-import { isRevoked, NO_MCP_SERVER } from '../../grants/revocations.store.ts';
+import { type ApplicationToken, isRevoked, NO_MCP_SERVER } from '../../grants/revocations.store.ts';
 import { verifyOwnJwt } from '../../keys/own-jwt.ts';
 import { findMcpServer, isServing, type McpServer } from '../../mcp/mcp-servers.ts';
 import type { Ctx } from '../../runtime/context.ts';
@@ -79,11 +79,24 @@ export async function isRevokedToken(ctx: Ctx, token: OwnAccessToken): Promise<b
     kid: token.kid,
     handles: token.handles,
     issuedAt: token.issuedAt,
+    application: applicationOf(token),
   });
   if (token.mcpServerId !== undefined && !isServing(mcpServer)) return true;
   return (
     revoked || issuedBefore(token, mcpServer?.revokedBefore) || (await issuedBeforeAll(ctx, token))
   );
+}
+
+/** Present for a person's token that is for no MCP server. */
+function applicationOf(token: OwnAccessToken): ApplicationToken | undefined {
+  const { sid, gty } = token.claims;
+  if (token.mcpServerId !== undefined || gty !== undefined || token.clientId === '')
+    return undefined;
+  return {
+    userId: token.subject,
+    clientId: token.clientId,
+    sessionId: typeof sid === 'string' ? sid : '',
+  };
 }
 
 async function issuedBeforeAll(ctx: Ctx, token: OwnAccessToken): Promise<boolean> {
