@@ -1,4 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { oneAuthorization } from '../http/authorizations.ts';
 import type { McpServer } from '../mcp/mcp-servers.ts';
 import type { App, Ctx } from '../runtime/context.ts';
 import { managedClient, replaceClient, unregisterClient } from './client-management.ts';
@@ -27,7 +28,7 @@ export function mountClientManagement(
         ctx,
         mcpServer,
         request.params.client_id,
-        request.headers.authorization,
+        oneAuthorization(request),
       ),
     };
   };

@@ -10,6 +10,7 @@ import type { FastifyRequest } from 'fastify';
 import type { App, Ctx } from '../runtime/context.ts';
 import { ApiError } from './api-error.ts';
 import { type ApiFailure, apiFailure } from './api-failure.ts';
+import { authorizationsOf } from './authorizations.ts';
 import { type AuthenticateCaller, admitCaller, type Caller } from './callers.ts';
 import { edgeOf } from './edge.ts';
 import { createValidation } from './validation.ts';
@@ -115,15 +116,4 @@ export function createCalls({ app, authenticateCaller }: CallsOptions): Calls {
       return failure;
     },
   };
-}
-
-/** Every `authorization` of the request: Node.js keeps only the first where headers are looked up by name. */
-function authorizationsOf(request: FastifyRequest): string[] {
-  const { rawHeaders } = request.raw;
-  const found: string[] = [];
-  for (let index = 0; index < rawHeaders.length; index += 2) {
-    if (rawHeaders[index]?.toLowerCase() === 'authorization')
-      found.push(rawHeaders[index + 1] ?? '');
-  }
-  return found;
 }

@@ -60,7 +60,11 @@ export function createHttp(options: HttpOptions): FastifyInstance {
     // E with a slash at its end makes addresses such as //oauth/authorize.
     rewriteUrl: (request) => (request.url ?? '/').replace(/^\/{2,}/, '/'),
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: 1000 },
-    frameworkErrors: (error, request, reply) => sendProblem(options, error, request, reply),
+    // A target that cannot be decoded comes here without passing the hooks below.
+    frameworkErrors: (error, request, reply) => {
+      if (siteOf(request, options)) sendProblem(options, error, request, reply);
+      else reply.code(404).send();
+    },
   });
   readBodies(app);
   const methodsOf = watchRoutes(app);
@@ -103,8 +107,7 @@ function enter(
   if (!(request.raw.url ?? '').startsWith('/'))
     return new RequestError(400, 'the request target must be a path');
   if (request.routeOptions.config.anyHost) return undefined;
-  const host = requestHost(request);
-  const site = host === undefined ? undefined : options.environmentOf(host);
+  const site = siteOf(request, options);
   if (!site) return 'unknown-host';
   const forwarded = request.headers['x-forwarded-for'];
   rememberEdge(request, {
@@ -119,6 +122,12 @@ function enter(
     },
   });
   return undefined;
+}
+
+/** The environment that the request was sent to, if it is one of ours. */
+function siteOf(request: FastifyRequest, options: HttpOptions): Site | undefined {
+  const host = requestHost(request);
+  return host === undefined ? undefined : options.environmentOf(host);
 }
 
 /** `req_` and 80 random bits in letters and digits that survive being read out. */

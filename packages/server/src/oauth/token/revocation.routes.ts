@@ -1,4 +1,5 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { oneAuthorization } from '../../http/authorizations.ts';
 import { readForm } from '../../http/forms.ts';
 import { noStore } from '../../http/security-headers.ts';
 import type { App, Ctx } from '../../runtime/context.ts';
@@ -17,7 +18,7 @@ export function mountRevocation(
     answer: async (ctx, at, request, reply) => {
       await revoke(ctx, at, {
         form: readForm(request),
-        authorization: request.headers.authorization,
+        authorization: oneAuthorization(request),
       });
       return reply.headers(noStore).send();
     },

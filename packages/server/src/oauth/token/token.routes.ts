@@ -1,4 +1,5 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { oneAuthorization } from '../../http/authorizations.ts';
 import { readForm } from '../../http/forms.ts';
 import type { App, Ctx } from '../../runtime/context.ts';
 import { sendOAuthJson } from './answers.ts';
@@ -19,7 +20,7 @@ export function mountToken(
         reply,
         await token(ctx, at, {
           form: readForm(request),
-          authorization: request.headers.authorization,
+          authorization: oneAuthorization(request),
         }),
       ),
   });

@@ -1,4 +1,5 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { oneAuthorization } from '../../http/authorizations.ts';
 import type { App, Ctx } from '../../runtime/context.ts';
 import { sendOAuthJson } from './answers.ts';
 import { mountEndpoint } from './endpoint.ts';
@@ -14,6 +15,6 @@ export function mountUserinfo(
     method: ['GET', 'POST'],
     paths: ['/userinfo', '/oauth/userinfo', '/resources/:rid/oauth/userinfo'],
     answer: async (ctx, at, request, reply) =>
-      sendOAuthJson(reply, await userinfo(ctx, at, request.headers.authorization)),
+      sendOAuthJson(reply, await userinfo(ctx, at, oneAuthorization(request))),
   });
 }
