@@ -151,8 +151,12 @@ test('slow loris over HTTP/2: a stream that never ends its body and a session th
 });
 
 test('close() lets requests in flight finish on both protocols and refuses new connections', async (t) => {
+  const bothArrived = Promise.withResolvers<void>();
+  let arrived = 0;
   const slow = (_request: IncomingMessage, response: ServerResponse): void => {
     setTimeout(() => response.end('done'), 250);
+    arrived += 1;
+    if (arrived === 2) bothArrived.resolve();
   };
   const { server, port } = await listen(t, { closeTimeout: 3000 }, slow);
   const agent = new http.Agent({ keepAlive: true });
@@ -164,7 +168,7 @@ test('close() lets requests in flight finish on both protocols and refuses new c
       .once('error', reject);
   });
   const two = h2Get(`http://127.0.0.1:${port}`);
-  await wait(100);
+  await bothArrived.promise;
   const started = performance.now();
   const closed = new Promise((resolve) => server.close(resolve));
   assert.equal(await raw(port, ['x\r\n\r\n']), '', 'refused: an open port would answer 400');
