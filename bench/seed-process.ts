@@ -41,7 +41,6 @@ async function seed(wanted: Seed): Promise<Seeded> {
     tls: undefined,
     metricsToken: undefined,
     allowLoopbackClients: false,
-    allowTestUsers: true,
     exposeToken: undefined,
     logLevel: 'warn',
   });

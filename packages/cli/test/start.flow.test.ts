@@ -20,7 +20,7 @@ async function folderFor(t: Cleanup): Promise<string> {
   return folder;
 }
 
-test('a wrong setting stops the start with one sentence that names it, and never a secret (AS-5, AS-8, AS-69, AS-150)', async (t) => {
+test('a wrong setting stops the start with one sentence that names it, and never a secret (AS-5, AS-8, AS-69, AS-150, AS-152)', async (t) => {
   const cwd = await folderFor(t);
   const serve = {
     GATEWARDEN_URL: 'https://auth.example.com',
@@ -51,6 +51,7 @@ test('a wrong setting stops the start with one sentence that names it, and never
       { ...serve, GATEWARDEN_ALLOW_LOOPBACK_CLIENTS: '1' },
       /GATEWARDEN_ALLOW_LOOPBACK_CLIENTS/,
     ],
+    [['serve'], { ...serve, GATEWARDEN_ALLOW_TEST_USERS: '1' }, /GATEWARDEN_ALLOW_TEST_USERS/],
     [
       ['serve'],
       {

@@ -93,7 +93,6 @@ export async function startTestGatewarden(
     tls: undefined,
     metricsToken: undefined,
     allowLoopbackClients: true,
-    allowTestUsers: true,
     exposeToken: undefined,
     logLevel: 'silent',
     ...options.config,

@@ -144,7 +144,7 @@ test('serve has no mailbox, keeps no readable code, and knows no static code (AS
   const { database } = await testPostgres(t);
   const production = await startSignInSite(t, {
     database,
-    config: { mode: 'serve', allowTestUsers: true },
+    config: { mode: 'serve' },
   });
   for (const path of ['/dev/mailbox', '/dev/mailbox.json']) {
     assert.equal((await fetch(production.origin + path)).status, 404);

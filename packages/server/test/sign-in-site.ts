@@ -130,7 +130,6 @@ function configOf({ config }: SiteOptions): Config {
     tls: undefined,
     metricsToken: undefined,
     allowLoopbackClients: false,
-    allowTestUsers: false,
     exposeToken: undefined,
     logLevel: 'silent',
     ...config,

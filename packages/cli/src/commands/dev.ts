@@ -166,7 +166,6 @@ async function developmentConfig(flags: DevFlags, io: Io): Promise<Config> {
         : await developmentKeys(folder, systemRandom),
     allowLoopbackClients:
       flags.allowLoopbackClients === true || isOn(env, 'GATEWARDEN_ALLOW_LOOPBACK_CLIENTS'),
-    allowTestUsers: true,
     exposeToken: beyond ? Buffer.from(systemRandom(16)).toString('base64url') : undefined,
   };
 }

@@ -81,7 +81,6 @@ export async function testClients(options: Options = {}): Promise<TestClients> {
     tls: undefined,
     metricsToken: undefined,
     allowLoopbackClients: true,
-    allowTestUsers: false,
     exposeToken: undefined,
     logLevel: 'silent',
     ...options.config,

@@ -32,7 +32,6 @@ export function testCtx(
       tls: undefined,
       metricsToken: undefined,
       allowLoopbackClients: false,
-      allowTestUsers: false,
       exposeToken: undefined,
       logLevel: 'silent',
     },

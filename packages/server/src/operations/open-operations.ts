@@ -38,7 +38,6 @@ export function operatorConfig({ storage, secretKeys }: OperatorSettings): Confi
     tls: undefined,
     metricsToken: undefined,
     allowLoopbackClients: false,
-    allowTestUsers: false,
     exposeToken: undefined,
     logLevel: 'silent',
   };

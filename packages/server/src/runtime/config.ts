@@ -21,7 +21,6 @@ export type Config = {
   readonly metricsToken: string | undefined;
   /** Metadata documents, key sets and logos may be on this machine (development only). */
   readonly allowLoopbackClients: boolean;
-  readonly allowTestUsers: boolean;
   /** Listening beyond loopback in development: what the mailbox and static codes then ask for. */
   readonly exposeToken: string | undefined;
   readonly logLevel: string;
@@ -147,8 +146,6 @@ export function warnAboutConfig(config: Config, log: Log): void {
       {},
       'metadata documents, key sets and logos on this machine are accepted: GATEWARDEN_ALLOW_LOOPBACK_CLIENTS is on',
     );
-  if (config.mode === 'serve' && config.allowTestUsers)
-    log.warn({}, 'test users with static codes can sign in: GATEWARDEN_ALLOW_TEST_USERS is on');
   if (config.exposeToken !== undefined)
     log.warn(
       {},

@@ -94,7 +94,6 @@ export async function startSite(t: Cleanup, options: SiteOptions = {}): Promise<
       tls: undefined,
       metricsToken: undefined,
       allowLoopbackClients: false,
-      allowTestUsers: false,
       exposeToken: undefined,
       logLevel: 'silent',
     },
