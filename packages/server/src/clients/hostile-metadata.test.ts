@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { OAuthError } from '../oauth/oauth-error.ts';
+import { seededChance } from '../testing/chance.ts';
 import { resolveClient } from './clients.ts';
 import { registerClient } from './registration.ts';
-import { seededChance } from './test-chance.ts';
 import { documentSite, testClients } from './test-clients.ts';
 import { AUTHORIZE, documentOf, TOKEN } from './test-documents.ts';
 

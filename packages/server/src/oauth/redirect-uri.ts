@@ -286,6 +286,7 @@ function privateUseProblem(
   if (policy === 'known' && !known && !scheme.includes('.'))
     return `the scheme ${scheme} is not a known client's and has no period (setting private_use_schemes)`;
   if (/^[^:]+:\/\/[^/?]*@/.test(uri)) return 'it has user info';
+  if (!URL.canParse(uri)) return 'it is not a URL';
   return uri.length > scheme.length + 1 ? undefined : 'it has nothing behind the scheme';
 }
 
