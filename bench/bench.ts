@@ -49,10 +49,10 @@ const FULL: Options = {
 };
 const QUICK: Options = {
   rounds: 1,
-  milliseconds: 350,
+  milliseconds: 300,
   warmUpMilliseconds: 200,
   starts: 1,
-  restMs: 8000,
+  restMs: 7000,
   profile: false,
 };
 
@@ -191,4 +191,9 @@ async function main(args: readonly string[]): Promise<void> {
   }
 }
 
-await main(process.argv.slice(2));
+try {
+  await main(process.argv.slice(2));
+} catch (error) {
+  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+  process.exitCode = 1;
+}

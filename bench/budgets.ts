@@ -1,6 +1,7 @@
 import type { Memory } from './gatewarden.ts';
 import type { Row } from './measure.ts';
 import type { PageWeight } from './page-weight.ts';
+import { median } from './statistics.ts';
 
 /** What one run found out. */
 export type Findings = {
@@ -36,7 +37,7 @@ export function budgetsOf(findings: Findings): Budget[] {
       .filter((row) => row.operation === 'client_credentials' && row.server === server)
       .map((row) =>
         atLeast(
-          `client_credentials, ${server}, ${row.connections} connections, to ${PEER}`,
+          `client_credentials, ${server}, ${row.connections} at once, to ${PEER}`,
           ratioOf(row, rows),
           'x',
           1,
@@ -92,15 +93,33 @@ function pageBudgets(pages: readonly PageWeight[]): Budget[] {
   );
 }
 
-/** Requests per second of a row as a multiple of the peer's for the same. */
+/**
+ * Requests per second of a row as a multiple of the peer's for the same: the middle one of the rounds, in which both were
+ * measured right after one another.
+ */
 export function ratioOf(row: Row, rows: readonly Row[]): number {
-  const peer = rows.find(
+  const peer = peerOf(row, rows);
+  return median(
+    row.perSecondByRound.map(
+      (perSecond, round) => perSecond / (peer?.perSecondByRound[round] ?? Number.NaN),
+    ),
+  );
+}
+
+/** Processor time for one request, the database's included, as a multiple of the peer's. A busy machine changes it least. */
+export function costRatioOf(row: Row, rows: readonly Row[]): number | undefined {
+  const peer = peerOf(row, rows);
+  if (row.cpuMs === undefined || peer?.cpuMs === undefined) return undefined;
+  return (row.cpuMs + (row.databaseCpuMs ?? 0)) / peer.cpuMs;
+}
+
+function peerOf(row: Row, rows: readonly Row[]): Row | undefined {
+  return rows.find(
     (other) =>
       other.server === PEER &&
       other.operation === row.operation &&
       other.connections === row.connections,
   );
-  return row.perSecond / (peer?.perSecond ?? Number.NaN);
 }
 
 // Written so that a value that could not be measured is not met.

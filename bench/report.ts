@@ -1,4 +1,4 @@
-import { type Budget, type Findings, PEER, ratioOf } from './budgets.ts';
+import { type Budget, costRatioOf, type Findings, PEER, ratioOf } from './budgets.ts';
 import type { Machine } from './machine.ts';
 
 const MB = 1_000_000;
@@ -54,15 +54,16 @@ One core makes ${Math.round(machine.signaturesPerCore)} RS256 signatures a secon
 function operationsTable({ rows, roundTrips }: Findings): string {
   const heads = [
     'operation',
-    'conn.',
+    'at once',
     'server',
     'req/s',
-    `x ${PEER}`,
+    'x peer',
     'p50 ms',
     'p99 ms',
     'CPU ms',
     'main',
     'db CPU',
+    'x peer',
     'trips',
     'a confirmed write is in',
   ];
@@ -79,6 +80,7 @@ function operationsTable({ rows, roundTrips }: Findings): string {
       row.cpuMs?.toFixed(2) ?? '-',
       row.mainThreadMs?.toFixed(2) ?? '-',
       row.databaseCpuMs?.toFixed(2) ?? '',
+      row.server === PEER ? '' : (costRatioOf(row, rows)?.toFixed(2) ?? '-'),
       row.databaseCpuMs === undefined ? '' : (roundTrips[row.operation]?.toString() ?? '-'),
       row.durability,
     ]),
