@@ -63,7 +63,7 @@ export function createHttp(options: HttpOptions): FastifyInstance {
     // A target that cannot be decoded comes here without passing the hooks below.
     frameworkErrors: (error, request, reply) => {
       if (siteOf(request, options)) sendProblem(options, error, request, reply);
-      else reply.code(404).send();
+      else sendNothing(reply);
     },
   });
   readBodies(app);
@@ -85,6 +85,11 @@ export function createHttp(options: HttpOptions): FastifyInstance {
     sendProblem(options, notFound(request, methodsOf), request, reply);
   });
   return app;
+}
+
+/** What an unknown host gets: no content at all (AS-5). */
+function sendNothing(reply: FastifyReply): void {
+  reply.code(404).send();
 }
 
 /** 405 with `Allow` for a path that has other methods, 404 for one that has none. */
