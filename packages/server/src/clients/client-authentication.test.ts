@@ -219,7 +219,7 @@ test('several secrets work side by side until one expires, is switched off or ta
 });
 
 test('failed guesses run into 429 from that address, while the right secret passes from another (AS-91, brute force)', async () => {
-  const { ctx, from, advance } = await testClients();
+  const { ctx, from, advance, events } = await testClients();
   const { id, secret } = await made(ctx, { kind: 'environment', name: 'Api' });
   const guess = (caller: Ctx, value: string): Promise<string> =>
     outcome(authenticateClient(caller, post({ client_id: id, client_secret: value }), at(ctx)));
@@ -231,6 +231,7 @@ test('failed guesses run into 429 from that address, while the right secret pass
     '429 temporarily_unavailable',
   ]);
   assert.equal(await guess(ctx, secret), '429 temporarily_unavailable');
+  assert.equal((await events('client.authentication_failed')).length, 10, 'the rest is counted');
   assert.equal(await guess(from('198.51.100.9'), secret), 'secret');
   assert.equal(await guess(from('198.51.100.9'), 'wrong'), '401 invalid_client');
   advance({ seconds: 61 });

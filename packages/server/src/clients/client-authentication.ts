@@ -56,6 +56,9 @@ export async function authenticateClient(
   const attempt = await attemptAll(ctx, presented, where);
   if (attempt.kind === 'authenticated') return { client: attempt.client, method: attempt.method };
   const limit = failureLimitOf(ctx, attempt.client);
+  const wait = await countFailure(ctx, limit);
+  // Beyond the limit they are only counted: a flood must not fill the timeline.
+  if (wait !== undefined) throw tooManyRequests(wait, `failed authentications of ${limit.key}`);
   await recordFor(ctx, {
     type: 'client.authentication_failed',
     outcome: 'failure',
@@ -63,8 +66,6 @@ export async function authenticateClient(
     clientId: presented.candidates[0]?.clientId,
     mcpServerId: where.mcpServer?.id,
   });
-  const wait = await countFailure(ctx, limit);
-  if (wait !== undefined) throw tooManyRequests(wait, `failed authentications of ${limit.key}`);
   throw invalidClient(attempt.description, attempt.detail, request.authorization !== undefined);
 }
 

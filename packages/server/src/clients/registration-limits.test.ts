@@ -189,3 +189,16 @@ test('when random names have used up a server’s limit, software that people us
   for (let count = 0; count < 10; count += 1) flood.push((await acme(`flood ${count}`)).status);
   assert.equal(flood.at(-1), 429, 'the reserve has an end too');
 });
+
+test('a network that sends one bad registration after the other is stopped, and its flood is not recorded (AS-139, flooding)', async (t) => {
+  const clients = await testClients();
+  const site = await registrationSite(t, clients);
+  const { id } = await clients.mcpServer();
+  const bad = (from: string) => site.register(id, { redirect_uris: [] }, from);
+  const seen: number[] = [];
+  for (let count = 0; count < 103; count += 1) seen.push((await bad('203.0.113.7')).status);
+  assert.deepEqual([seen.indexOf(429), seen.lastIndexOf(400)], [100, 99]);
+  assert.equal((await clients.events('client.registration_refused')).length, 100);
+  assert.equal((await bad('198.51.100.9')).status, 400, 'others are not touched');
+  assert.equal((await site.register(id, SHAPES.cursor, '203.0.113.7')).status, 201);
+});

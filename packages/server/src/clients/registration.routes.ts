@@ -1,7 +1,9 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { environmentOf } from '../environments/environments.ts';
+import { countAgainst, limitApplies, networkOf } from '../environments/rate-limit.ts';
 import { recordFor } from '../events/events.ts';
 import type { McpServer } from '../mcp/mcp-servers.ts';
-import { OAuthError } from '../oauth/oauth-error.ts';
+import { OAuthError, tooManyRequests } from '../oauth/oauth-error.ts';
 import type { App, Ctx } from '../runtime/context.ts';
 import { jsonObjectOf, readBytes } from './json-body.ts';
 import { registerClient } from './registration.ts';
@@ -46,10 +48,22 @@ export function mountRegistration(_app: App, http: FastifyInstance, contextOf: C
   });
 }
 
+/** Refusals a network may cause at one server in an hour; its developers see each of them, and a flood must not fill the timeline. */
+const MOST_REFUSALS = 100;
+
 async function noteRefusal(ctx: Ctx, mcpServer: McpServer, error: OAuthError): Promise<void> {
   ctx.metrics.count('gatewarden_registrations_total', { outcome: error.code });
   // Limits write their own event.
   if (error.status === 429) return;
+  if (limitApplies(ctx, await environmentOf(ctx))) {
+    const counted = await countAgainst(ctx, {
+      name: 'registration-refused',
+      key: `${mcpServer.id} ${networkOf(ctx.network.address, { ipv4Bits: 32, ipv6Bits: 48 })}`,
+      windowSeconds: 3600,
+      max: MOST_REFUSALS,
+    });
+    if (!counted.allowed) throw tooManyRequests(counted.retryAfterSeconds, 'refused registrations');
+  }
   await recordFor(ctx, {
     type: 'client.registration_refused',
     outcome: 'failure',

@@ -186,6 +186,17 @@ function readBodies(app: FastifyInstance): void {
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
 }
 
+/** A target that cannot be decoded never comes to the hooks, so the Host is looked at here (AS-5). */
+function sendUnroutable(
+  options: HttpOptions,
+  error: unknown,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): void {
+  if (siteOf(request, options)) sendProblem(options, error, request, reply);
+  else reply.code(404).send();
+}
+
 function sendProblem(
   options: HttpOptions,
   error: unknown,

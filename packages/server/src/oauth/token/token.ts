@@ -80,7 +80,9 @@ export async function token(ctx: Ctx, at: Issuer, request: TokenRequest): Promis
       grant: trail.grantType ?? 'none',
       outcome: refusal?.code ?? 'server_error',
     });
-    if (refusal && refusal.status < 500) await recordRefusal(ctx, refusal, trail);
+    // What a limit refuses is counted and not recorded: a flood must not fill the timeline.
+    if (refusal && refusal.status < 500 && refusal.status !== 429)
+      await recordRefusal(ctx, refusal, trail);
     throw error;
   }
 }
