@@ -60,11 +60,7 @@ export function createHttp(options: HttpOptions): FastifyInstance {
     // E with a slash at its end makes addresses such as //oauth/authorize.
     rewriteUrl: (request) => (request.url ?? '/').replace(/^\/{2,}/, '/'),
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: 1000 },
-    // A target that cannot be decoded comes here without passing the hooks below.
-    frameworkErrors: (error, request, reply) => {
-      if (siteOf(request, options)) sendProblem(options, error, request, reply);
-      else sendNothing(reply);
-    },
+    frameworkErrors: (error, request, reply) => sendUnroutable(options, error, request, reply),
   });
   readBodies(app);
   const methodsOf = watchRoutes(app);
