@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { mountLogos } from './clients/logos.routes.ts';
 import { mountClientManagement } from './clients/client-management.routes.ts';
+import { mountLogos } from './clients/logos.routes.ts';
 import { mountRegistration } from './clients/registration.routes.ts';
 import { mountDevMailbox } from './email/dev-mailbox.routes.ts';
 import { mountConfirmLink } from './login/confirm-link.page.ts';
@@ -22,7 +22,11 @@ import { mountAssets } from './pages/assets.routes.ts';
 import type { App, Ctx } from './runtime/context.ts';
 
 /** A slice mounts its own routes. */
-export type Mount = (app: App, http: FastifyInstance, contextOf: (request: FastifyRequest) => Ctx) => void | Promise<void>;
+export type Mount = (
+  app: App,
+  http: FastifyInstance,
+  contextOf: (request: FastifyRequest) => Ctx,
+) => void | Promise<void>;
 
 /** Everything that answers, in no particular order. */
 export const mounts: readonly Mount[] = [

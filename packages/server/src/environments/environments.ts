@@ -8,7 +8,7 @@ import {
   listEnvironments,
 } from './environments.store.ts';
 
-export type { Environment, EnvironmentLimits, EnvironmentSettings } from './environments.store.ts';
+export type { Environment, EnvironmentSettings } from './environments.store.ts';
 
 const cacheOf = rowCache<Environment>('environments');
 

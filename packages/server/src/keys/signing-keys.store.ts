@@ -94,13 +94,3 @@ export async function withdrawKeys(
      where environment_id = ${by.environmentId} and state in ('current', 'future') returning id`);
   return rows.map((row) => row.id);
 }
-
-/** Replaces a ciphertext, when the operator key was replaced. */
-export async function resealKey(
-  db: Db,
-  by: { environmentId: string; id: string; sealedPrivateKey: Uint8Array },
-): Promise<void> {
-  await db.rows(
-    sql`update signing_keys set private_key = ${by.sealedPrivateKey} where environment_id = ${by.environmentId} and id = ${by.id}`,
-  );
-}
