@@ -83,11 +83,6 @@ export function createHttp(options: HttpOptions): FastifyInstance {
   return app;
 }
 
-/** What an unknown host gets: no content at all (AS-5). */
-function sendNothing(reply: FastifyReply): void {
-  reply.code(404).send();
-}
-
 /** 405 with `Allow` for a path that has other methods, 404 for one that has none. */
 function notFound(request: FastifyRequest, methodsOf: MethodsOf): RequestError {
   const path = (request.raw.url ?? '/').split('?', 1)[0] ?? '/';
