@@ -19,7 +19,15 @@ const ours = (name) => node(name, `scripts/${name}.ts`, [], /looked at [1-9]/);
 const dryInstall = (folder) => ({
   name: `npm ci ${folder}`,
   command: npm,
-  args: [...npmFirst, 'ci', '--dry-run', '--ignore-scripts', '--no-audit', '--no-fund'],
+  args: [
+    ...npmFirst,
+    'ci',
+    '--dry-run',
+    '--ignore-scripts',
+    '--no-audit',
+    '--no-fund',
+    '--loglevel=notice',
+  ],
   cwd: folder,
   looked: /up to date|added \d+/,
 });

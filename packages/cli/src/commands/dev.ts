@@ -1,6 +1,6 @@
 import { mkdir, readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { demoScopes, startDemo } from '@gatewarden/demo';
+
 import {
   type Config,
   developmentKeys,
@@ -101,6 +101,8 @@ async function startDemoServer(
   flags: DevFlags,
   gatewarden: Gatewarden,
 ): Promise<{ mcpUrl: string; resourceId: string; close: () => Promise<void> }> {
+  // The demo brings the MCP SDK along, which nobody else needs in memory.
+  const { demoScopes, startDemo } = await import('@gatewarden/demo');
   const port = await choosePort(
     '127.0.0.1',
     flags.demoPort === undefined ? undefined : portNumber('--demo-port', flags.demoPort),

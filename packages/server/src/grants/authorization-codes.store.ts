@@ -165,7 +165,7 @@ export async function redeemAuthorizationCode(db: Db, by: Redemption): Promise<b
         c.resource, c.scopes, c.authenticated_at, c.grant_id
     ), replaced as (
       update grants g set ended_at = ${by.now}, ended_because = 'replaced' from code
-       where g.environment_id = ${by.environmentId} and g.user_id = code.user_id and g.client_id = code.client_id and g.mcp_server_id is not distinct from code.mcp_server_id
+       where g.environment_id = ${by.environmentId} and g.user_id = ${by.userId} and g.client_id = ${by.clientId} and g.mcp_server_id is not distinct from ${by.mcpServerId}::text
          and g.browser_hash = code.browser_hash and g.ended_at is null and g.scopes <@ code.scopes and not code.scopes <@ g.scopes
     ), made as (
       insert into grants (environment_id, id, flow_id, consent_id, user_id, client_id, mcp_server_id, organization_id, session_id, browser_hash, issuer, redirect_uri, resource, scopes,
@@ -179,7 +179,7 @@ export async function redeemAuthorizationCode(db: Db, by: Redemption): Promise<b
         from made where ${refreshToken !== undefined}::boolean
     ), flow as (
       update login_requests l set code_sealed = null from code
-       where l.environment_id = code.environment_id and l.id = code.login_request_id and l.code_sealed is not null
+       where l.environment_id = ${by.environmentId} and l.id = code.login_request_id and l.code_sealed is not null
     ), event as (
       ${eventSql(by.event)} where exists (select 1 from made)
     )
