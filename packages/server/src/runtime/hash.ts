@@ -14,8 +14,3 @@ export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
 export function equalSecrets(a: string, b: string): boolean {
   return equalBytes(sha256(a), sha256(b));
 }
-
-/** What may stand for a secret in a log or event: eight characters of its digest (AS-121). Only for values of 128 bits of chance and more. */
-export function fingerprint(secret: string): string {
-  return createHash('sha256').update(secret).digest('hex').slice(0, 8);
-}
