@@ -69,6 +69,52 @@ test('an error never travels to a self-registered https client by itself: a page
   }
 });
 
+test('to a well-known host and to this computer errors travel by themselves, with state and iss (AS-144, AS-26)', async () => {
+  const wellKnown = 'https://claude.ai/api/mcp/auth_callback';
+  const client = await site.clientWith({ redirect_uris: [wellKnown] });
+  for (const right of [{ client_id: client, redirect_uri: wellKnown }, {}])
+    for (const [params, code] of [
+      [{ scope: 'a"b' }, 'invalid_scope'],
+      [{ response_type: 'token' }, 'unsupported_response_type'],
+      [{ response_mode: 'fragment' }, 'invalid_request'],
+      [{ request: 'x' }, 'request_not_supported'],
+      [{ request_uri: 'https://x.example' }, 'request_uri_not_supported'],
+      [{ code_challenge: undefined }, 'invalid_request'],
+      [{ prompt: 'none' }, 'login_required'],
+      [{ prompt: 'none login' }, 'invalid_request'],
+      [{ max_age: '-1' }, 'invalid_request'],
+    ] as const) {
+      const { location, params: answer } = asLanding(await open(site.url({ ...right, ...params })));
+      assert.ok(location.startsWith(`${right.redirect_uri ?? LOOPBACK}?`), location);
+      assert.deepEqual(
+        [answer.get('error'), answer.get('state'), answer.getAll('iss')],
+        [code, 'st', [site.issuer]],
+      );
+    }
+});
+
+test('the same host on another port, or a name that only looks like it, is not the well-known one (AS-144)', async () => {
+  for (const host of ['claude.ai:8443', 'claude.ai.evil.example', 'xn--claud-9ya.example']) {
+    const redirectUri = `https://${host}/cb`;
+    const client = await site.clientWith({ redirect_uris: [redirectUri] });
+    const wrong = { client_id: client, redirect_uri: redirectUri, response_type: 'token' };
+    assert.equal(asPage(await open(site.url(wrong))).status, 400, host);
+  }
+});
+
+test('the nonce is in the ID token, as it was sent (AS-29)', async () => {
+  const nonce = 'n-0S6_WzA2Mj é';
+  const landing = await authorizeWith(
+    cookieBrowser(site.gatewarden.url),
+    site.url({ nonce, scope: 'openid todo:read' }),
+    'nonce+sktest@example.com',
+  );
+  const { body } = await site.redeem(landing);
+  const payload = String(body['id_token']).split('.')[1] ?? '';
+  const claims: unknown = JSON.parse(Buffer.from(payload, 'base64url').toString());
+  assert.equal(Reflect.get(Object(claims), 'nonce'), nonce);
+});
+
 test('a private-use scheme gets no link before sign-in (AS-144)', async () => {
   const app = await site.clientWith({ redirect_uris: ['com.example.app:/cb'] });
   const page = asPage(
