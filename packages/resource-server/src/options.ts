@@ -26,7 +26,7 @@ export type MethodCall = {
   readonly auth: McpAuth;
 };
 
-/** A rule, or a function where it depends on the arguments. A function that throws refuses the request (500). */
+/** A rule, or a function where it depends on the arguments. A function that throws, or answers anything but a rule, refuses the request (500). */
 export type ToolRule<S extends string = string> = ScopeRule<S> | ((call: ToolCall) => ScopeRule<S>);
 export type MethodRule<S extends string = string> =
   | ScopeRule<S>

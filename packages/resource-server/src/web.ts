@@ -24,30 +24,40 @@ export function guardFetch(
     }
     if (decision.kind === 'public') return handler(request, { auth: undefined, body: undefined });
     const { auth, body, bytes, headers } = decision;
-    // The bytes are copied into the new request, so a handler that reads them sees what was checked.
-    const passed = bytes ? new Request(request, { body: new Uint8Array(bytes) }) : request;
-    return withHeaders(await handler(passed, { auth, body }), headers);
+    return withHeaders(await handler(checkedRequest(request, bytes), { auth, body }), headers);
   };
 }
 
+/** The request with the body that was checked, or with none: what nobody checked is not there to be read. */
+function checkedRequest(request: Request, bytes: Uint8Array | undefined): Request {
+  if (bytes) return new Request(request, { body: new Uint8Array(bytes) });
+  return request.body ? new Request(request, { body: '' }) : request;
+}
+
 /**
- * A web request for the guard. Its URL has been normalised by the platform, and the handler sees the same
- * URL. Repeated fields are joined by commas, which makes two Authorization headers one malformed one.
+ * A web request for the guard. Repeated fields are joined by commas, which makes two Authorization headers
+ * one malformed one.
  */
 function describe(request: Request): GuardRequest {
-  const { pathname, search, host } = new URL(request.url);
+  const { host } = new URL(request.url);
   return {
     method: request.method,
-    target: `${pathname}${search}`,
+    target: targetOf(request.url),
     header: (name) => {
       const value = request.headers.get(name);
       if (value !== null) return [value];
       return name === 'host' ? [host] : []; // platforms may keep Host in the URL only
     },
-    hasBody: request.body !== null,
+    hasBody: !['0', null].includes(request.headers.get('content-length')),
     body: (limit) => readBody(request, limit),
     localAddress: undefined,
   };
+}
+
+/** Path and query as the URL spells them. Not every platform has normalised them, and routers often read the text. */
+function targetOf(url: string): string {
+  const [, target = ''] = /^[a-z][a-z0-9+.-]*:\/\/[^/?#\\]*([^#]*)/i.exec(url) ?? [];
+  return target === '' ? '/' : target;
 }
 
 async function readBody(request: Request, limit: number): Promise<BodyRead> {

@@ -25,3 +25,24 @@ test('a sibling server has no use for our token, nor we for its, by Server URL a
     assert.deepEqual(statuses, [atUrl, atId], JSON.stringify(aud));
   }
 });
+
+test('a bare origin equals the same origin with a slash, and nothing longer does (RS-19)', async (t) => {
+  const issuer = await startFakeIssuer(t);
+  const server = await startGuarded(
+    t,
+    declaration(issuer, {
+      serverUrl: 'http://localhost:3333',
+      audiences: ['http://localhost:3333'],
+    }),
+  );
+  const statuses: number[] = [];
+  for (const aud of [
+    'http://localhost:3333',
+    'http://localhost:3333/',
+    'http://localhost:3333//',
+    resourceId,
+  ]) {
+    statuses.push((await server.send({ token: await issuer.token({ aud }) })).status);
+  }
+  assert.deepEqual(statuses, [200, 200, 401, 401]);
+});

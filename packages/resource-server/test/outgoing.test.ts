@@ -56,7 +56,7 @@ test('a key set that never arrives ends in 503 after 5 seconds, for all who wait
     answers.map(({ status }) => status),
     [503, 503, 503],
   );
-  assert.ok(seconds > 4 && seconds < 8, `${seconds} s`);
+  assert.ok(seconds > 4 && seconds < 20, `${seconds} s`);
   assert.equal(issuer.fetches, 1);
 });
 
