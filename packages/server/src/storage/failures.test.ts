@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { DatabaseUnavailable } from './db.ts';
 import { failureOf, isRepeatable, isStalePlan } from './failures.ts';
+import { repeat } from './transaction.ts';
 
 const failed = (message: string, fields: object) => Object.assign(new Error(message), fields);
 
@@ -15,6 +16,7 @@ for (const [what, error] of [
   ['a server that is starting', failed('the database system is starting up', { code: '57P03' })],
   ['too many connections', failed('sorry, too many clients already', { code: '53300' })],
   ['a full disk', failed('could not extend file', { code: '53100' })],
+  ['a disk that fails', failed('could not read block', { code: '58030' })],
   ['a statement time-out', failed('canceling statement', { code: '57014' })],
   ['a lock time-out', failed('canceling statement due to lock timeout', { code: '55P03' })],
   ['a former primary after a failover', failed('read-only transaction', { code: '25006' })],
@@ -84,4 +86,19 @@ test('only deadlocks, serialization failures and stale plans are sent again', ()
   assert.ok(
     !isStalePlan(failed('cannot alter type of a column used by a view', { code: '0A000' })),
   );
+});
+
+test('what loses against others is sent again, and whoever loses every time is told to come later: 503, never 500 (AS-89)', async () => {
+  const losing = (losses: number, code = '40P01') => {
+    let attempts = 0;
+    return async () => {
+      attempts += 1;
+      if (attempts <= losses) throw failed('deadlock detected', { code });
+      return attempts;
+    };
+  };
+  assert.equal(await repeat(losing(2)), 3);
+  for (const code of ['40P01', '40001'])
+    await assert.rejects(repeat(losing(3, code)), DatabaseUnavailable);
+  await assert.rejects(repeat(losing(1, '23505')), { code: '23505' });
 });

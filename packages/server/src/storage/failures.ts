@@ -13,7 +13,8 @@ const CONNECTION = new Set([
   'ENOENT',
 ]);
 // admin_shutdown, crash_shutdown, cannot_connect_now, query_canceled (our statement time-out), idle_in_transaction_session_timeout,
-// read_only_sql_transaction (a former primary after a failover). Classes 08 (connection) and 53 (no room, no memory, no slot) too.
+// read_only_sql_transaction (a former primary after a failover). Classes 08 (connection), 53 (no room, no memory, no slot) and
+// 58 (the operating system failed the server) too.
 const UNAVAILABLE = new Set(['57P01', '57P02', '57P03', '57014', '25P03', '25006']);
 const DRIVER =
   /timeout exceeded when trying to connect|Connection terminated|Query read timeout|Client was closed|not queryable|after calling end|PGlite is clos/;
@@ -30,7 +31,8 @@ export function failureOf(error: unknown): Error {
   const message = error instanceof Error ? error.message : String(error);
   const timedOut = code === '55P03' && message.includes('timeout');
   const gone =
-    code !== undefined && (CONNECTION.has(code) || UNAVAILABLE.has(code) || /^(08|53)/.test(code));
+    code !== undefined &&
+    (CONNECTION.has(code) || UNAVAILABLE.has(code) || /^(08|53|58)/.test(code));
   // A trap inside of WebAssembly leaves the embedded engine unusable.
   const trapped = error instanceof Error && error.name === 'RuntimeError';
   if (gone || timedOut || trapped || (code === undefined && DRIVER.test(message))) {

@@ -1,4 +1,4 @@
-import type { Db, Sql } from './db.ts';
+import { DatabaseUnavailable, type Db, type Sql } from './db.ts';
 import { isRepeatable, isStalePlan } from './failures.ts';
 
 const ATTEMPTS = 3;
@@ -58,13 +58,18 @@ export async function runTransaction<T>(
   }
 }
 
-/** Sends again what the server has undone, all of it: a deadlock, a serialization failure, a plan older than the schema. */
+/**
+ * Sends again what the server has undone, all of it: a deadlock, a serialization failure, a plan older than the schema. Who loses
+ * every time meets a crowd and no fault: the caller may try later.
+ */
 export async function repeat<T>(work: () => Promise<T>): Promise<T> {
   for (let attempt = 1; ; attempt++) {
     try {
       return await work();
     } catch (error) {
-      if (attempt >= ATTEMPTS || !(isRepeatable(error) || isStalePlan(error))) throw error;
+      if (!(isRepeatable(error) || isStalePlan(error))) throw error;
+      if (attempt >= ATTEMPTS)
+        throw new DatabaseUnavailable('the database does not answer: too many conflicts');
     }
   }
 }
