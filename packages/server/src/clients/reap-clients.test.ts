@@ -100,17 +100,16 @@ test('used assertions are forgotten after they expired, and not before (AS-92)',
     insert into used_assertions (environment_id, issuer, jti_hash, expires_at) values (${ctx.environmentId}, 'm2m_1', ${new Uint8Array([jti])}, ${new Date(ctx.now().getTime() + seconds * 1000)})`;
   await ctx.db.rows(row(1, 10));
   await ctx.db.rows(row(2, 1000));
+  // Expired by our clock; another process may be behind.
+  await ctx.db.rows(row(3, 100));
   // More than one statement removes.
   await ctx.db.rows(sql`
     insert into used_assertions (environment_id, issuer, jti_hash, expires_at)
     select ${ctx.environmentId}, 'm2m_2', decode(lpad(to_hex(n), 8, '0'), 'hex'), ${ctx.now()} from generate_series(1, 5500) n`);
-  clients.advance({ seconds: 60 });
+  clients.advance({ seconds: 350 });
   await reapClients(ctx);
   const left = await ctx.db.rows<{ jti_hash: Uint8Array }>(
     sql`select jti_hash from used_assertions where environment_id = ${ctx.environmentId}`,
   );
-  assert.deepEqual(
-    left.map((entry) => entry.jti_hash[0]),
-    [2],
-  );
+  assert.deepEqual(left.map((entry) => entry.jti_hash[0]).sort(), [2, 3]);
 });

@@ -293,6 +293,15 @@ test('the grace is never more than half the access token lifetime, and may be no
   refused(await refresh(hasty.issuer, first, its));
   refused(await refresh(hasty.issuer, second.body['refresh_token'], its));
 
+  const brief = await makeClient(site, {
+    mcpServerId: server.id,
+    settings: { accessTokenLifetime: 60 },
+  });
+  const its30 = await family({ client: brief });
+  assert.equal((await refresh(server.issuer, its30.first, brief)).status, 200);
+  site.clock.ahead += 31_000;
+  refused(await refresh(server.issuer, its30.first, brief));
+
   const strict = await makeServer(site, { settings: { refreshGrace: 0 } });
   const one = await makeClient(site, { mcpServerId: strict.id });
   const { first: start } = await family({ server: strict, client: one });

@@ -16,7 +16,7 @@ import { newId } from '../../runtime/ids.ts';
 import { OAuthError, tooManyRequests } from '../oauth-error.ts';
 import { retryIds } from './authorization-parts.ts';
 import type { GrantRequest } from './grant.ts';
-import { refreshLifetimes } from './lifetimes.ts';
+import { accessTokenLifetime, refreshLifetimes } from './lifetimes.ts';
 import { currentOf, newSalt, successorOf } from './refresh-ratchet.ts';
 
 /** Grace for applications, which have no MCP server to set it. */
@@ -51,7 +51,7 @@ export async function rotate(
       ...gateOf(ctx, token),
       salt,
       ratchetKeyId: ctx.secrets.keyId,
-      graceEndsAt: new Date(now.getTime() + graceSeconds(mcpServer) * 1000),
+      graceEndsAt: new Date(now.getTime() + graceSeconds(request.client, mcpServer) * 1000),
       method: request.method,
       network: ctx.network.address,
       userAgent: ctx.network.userAgent,
@@ -139,8 +139,10 @@ function gateOf(
   };
 }
 
-function graceSeconds(mcpServer: McpServer | undefined): number {
-  return mcpServer ? refreshGraceOf(mcpServer) : APPLICATION_GRACE_SECONDS;
+/** Never above half of what the access tokens of this very client live (AS-109). */
+function graceSeconds(client: Client, mcpServer: McpServer | undefined): number {
+  const grace = mcpServer ? refreshGraceOf(mcpServer) : APPLICATION_GRACE_SECONDS;
+  return Math.min(grace, Math.floor(accessTokenLifetime(client, mcpServer) / 2));
 }
 
 function idleEnd(
