@@ -88,7 +88,7 @@ export async function allowInBrowser(
     await page.click('button[value=verify]', { timeout: 2000 }).catch(() => undefined);
   }
   await page.waitForSelector('form[data-step=consent]');
-  const text = await page.innerText('main');
+  const text = (await page.textContent('main')) ?? '';
   const tick = page.locator('input[name=confirm]');
   if (await tick.isVisible()) await tick.check();
   await page.waitForTimeout(900);
