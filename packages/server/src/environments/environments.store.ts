@@ -113,7 +113,10 @@ export async function listEnvironments(db: Db): Promise<Environment[]> {
   return rows.map(fromRow);
 }
 
-/** Adds the first environment, or gives the existing first one the configured URL. Two starting processes end with one row: the table lock is the gate. */
+/**
+ * Adds the first environment, or gives the existing first one the configured URL; one that is served for production is never
+ * again a development one. Two starting processes end with one row: the table lock is the gate.
+ */
 export async function insertEnvironment(
   db: Db,
   first: {
@@ -127,9 +130,10 @@ export async function insertEnvironment(
   return await db.transaction(async (tx) => {
     await tx.rows(sql`lock table environments in exclusive mode`);
     const existing = (await listEnvironments(tx))[0];
+    const kind = existing?.kind === 'PRODUCTION' ? existing.kind : first.kind;
     const rows = existing
       ? await tx.rows<Row>(
-          sql`update environments set url = ${first.url}, row_version = row_version + 1 where id = ${existing.id} and url <> ${first.url} returning id, url, display_name, kind, settings, row_version`,
+          sql`update environments set url = ${first.url}, kind = ${kind}, row_version = row_version + 1 where id = ${existing.id} and (url <> ${first.url} or kind <> ${kind}) returning id, url, display_name, kind, settings, row_version`,
         )
       : await tx.rows<Row>(
           sql`insert into environments (id, url, display_name, kind, created_at) values (${first.id}, ${first.url}, ${first.displayName}, ${first.kind}, ${first.createdAt}) returning id, url, display_name, kind, settings, row_version`,

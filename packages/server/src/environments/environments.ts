@@ -34,7 +34,8 @@ export async function allEnvironments(app: Pick<App, 'db'>): Promise<Environment
 
 /**
  * The deployment's first environment, made when there is none. Its URL follows the configuration: E is what the operator says
- * it is, and every document is built from it (AS-5).
+ * it is, and every document is built from it (AS-5). What only development may do (AS-38, AS-152) ends with the first start
+ * for production.
  */
 export async function ensureFirstEnvironment(app: App): Promise<Environment> {
   return await insertEnvironment(app.db, {
