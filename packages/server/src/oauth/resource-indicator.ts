@@ -49,6 +49,17 @@ export function isAtOrBelow(key: string, ancestorKey: string): boolean {
   return key === ancestorKey || key.startsWith(`${ancestorKey}/`);
 }
 
+/** The key and every key above it, the closest first, down to the origin. */
+export function ancestorKeys(key: string): string[] {
+  const origin = /^[a-z]+:\/\/[^/]+/.exec(key)?.[0] ?? key;
+  const keys = [key];
+  for (let current = key; current.length > origin.length; ) {
+    current = current.slice(0, current.lastIndexOf('/'));
+    keys.push(current);
+  }
+  return keys;
+}
+
 /** Whether the key has a path of its own. */
 export function hasPath(key: string): boolean {
   return key.replace(/^[a-z]+:\/\//, '').includes('/');

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
 import { decodeJwt } from 'jose';
+import { changeMcpServer } from '../../mcp/manage-mcp-servers.ts';
 import { sql } from '../../storage/db.ts';
 import { forgetAllRows } from '../../storage/row-cache.ts';
 import { OAuthError } from '../oauth-error.ts';
@@ -61,6 +62,26 @@ test('a server without Server URL is named by its id, its issuer, or what was al
     false,
     'an application has no resource',
   );
+});
+
+test('an address below the Server URL is this server, unless another server, even a disabled one, lies closer to it (AS-36, AS-39)', async () => {
+  const mcpServer = await makeServer(site, { serverUrl: 'https://wide.example.com' });
+  const inner = await makeServer(site, { serverUrl: 'https://wide.example.com/u/inner' });
+  const table: readonly (readonly [string, boolean])[] = [
+    ['https://wide.example.com/', true],
+    ['https://wide.example.com/u/other/mcp', true],
+    ['https://wide.example.com/u/innermost', true],
+    ['https://wide.example.com/u/inner', false],
+    ['https://wide.example.com/u/inner/', false],
+    ['https://wide.example.com/u/inner/mcp', false],
+    ['https://wide.example.com.evil.example/', false],
+  ];
+  for (const enabled of [true, false]) {
+    await changeMcpServer(site.ctx, inner.id, { enabled });
+    for (const [value, accepted] of table)
+      assert.equal(await accepts([value], { mcpServer }), accepted, value);
+  }
+  assert.equal(await accepts(['https://wide.example.com/u/inner/mcp'], { mcpServer: inner }), true);
 });
 
 test('loopback stands for a server without Server URL in development only (AS-38)', async () => {

@@ -1,8 +1,14 @@
 import { environmentOf } from '../../environments/environments.ts';
+import { mcpServersCovering } from '../../mcp/mcp-servers.store.ts';
 import { issuerOf, type McpServer } from '../../mcp/mcp-servers.ts';
 import type { Ctx } from '../../runtime/context.ts';
 import { OAuthError } from '../oauth-error.ts';
-import { isAtOrBelow, isLoopbackResource, resourceKey } from '../resource-indicator.ts';
+import {
+  ancestorKeys,
+  isAtOrBelow,
+  isLoopbackResource,
+  resourceKey,
+} from '../resource-indicator.ts';
 
 /** The MCP server that a grant is bound to, and the value it was named by where it has no Server URL. */
 export type Bound = {
@@ -36,6 +42,23 @@ async function names(ctx: Ctx, value: string, { mcpServer, resource }: Bound): P
     return true;
   const key = resourceKey(value);
   if (key === undefined) return false;
-  if (mcpServer.serverUrlKey !== undefined) return isAtOrBelow(key, mcpServer.serverUrlKey);
+  if (mcpServer.serverUrlKey !== undefined)
+    return await isOf(ctx, mcpServer, mcpServer.serverUrlKey, key);
   return isLoopbackResource(value) && (await environmentOf(ctx)).kind === 'DEVELOPMENT'; // AS-38
+}
+
+/** AS-36: the Server URL, or an address below it that no other server of the environment, enabled or not, lies closer to. */
+async function isOf(
+  ctx: Ctx,
+  mcpServer: McpServer,
+  serverKey: string,
+  key: string,
+): Promise<boolean> {
+  if (key === serverKey) return true;
+  if (!isAtOrBelow(key, serverKey)) return false;
+  const [closest] = await mcpServersCovering(ctx.db, {
+    environmentId: ctx.environmentId,
+    keys: ancestorKeys(key),
+  });
+  return closest?.id === mcpServer.id;
 }
