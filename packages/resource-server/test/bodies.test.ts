@@ -131,6 +131,8 @@ test('only uncompressed UTF-8 JSON is read: no other charset, coding or byte ord
       [json],
       400,
     ],
+    [Buffer.from(text.replace('{}', '"\xff"'), 'latin1'), [json], 400],
+    [Buffer.from(text.replace('{}', '"\xc0\x80"'), 'latin1'), [json], 400],
     ['', [json], 400],
     ['{', [json], 400],
     [`${text}${text}`, [json], 400],

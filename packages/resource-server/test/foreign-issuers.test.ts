@@ -77,6 +77,27 @@ test('the key set is discovered from metadata that names the same issuer (RS-32,
   assert.equal((await server.send({ token })).status, 200);
 });
 
+test('a key set that metadata puts behind plain http is never asked for (RS-32)', async (t) => {
+  const asked: string[] = [];
+  const server = await startGuarded(t, {
+    issuers: [{ issuer: 'https://idp.example' }],
+    serverUrl,
+    fetch: async (url) => {
+      asked.push(url);
+      return Response.json({ issuer: 'https://idp.example', jwks_uri: 'http://idp.example/keys' });
+    },
+  });
+  const signer = await startFakeIssuer(t);
+  const token = await signer.token({
+    iss: 'https://idp.example',
+    exp: 4_000_000_000,
+    iat: undefined,
+  });
+  assert.equal((await server.send({ token })).status, 503);
+  assert.equal(asked.length, 3);
+  assert.ok(asked.every((url) => url.startsWith('https://idp.example/')));
+});
+
 test('algorithms are allowed per issuer (RS-17)', async (t) => {
   const ec = await newKey('ec', 'ES256');
   const ed = await newKey('ed', 'EdDSA');

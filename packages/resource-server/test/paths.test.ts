@@ -62,6 +62,14 @@ test('the metadata is served at the root and at the suffixed path, with one slas
   }
 });
 
+test('offline_access is for the authorization server and stands in no document (RS-2)', async (t) => {
+  const issuer = await startFakeIssuer(t);
+  const tools = { list_todos: ['todo:read', 'offline_access'] };
+  const server = await startGuarded(t, declaration(issuer, { tools }));
+  const { text } = await server.send({ path: '/.well-known/oauth-protected-resource' });
+  assert.deepEqual(JSON.parse(text).scopes_supported, ['todo:read']);
+});
+
 test('an unknown metadata suffix is 404 from the guard itself, with and without a token (RS-1)', async (t) => {
   const issuer = await startFakeIssuer(t);
   const server = await startGuarded(t, declaration(issuer));

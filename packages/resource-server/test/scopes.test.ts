@@ -87,6 +87,15 @@ test('unlisted tools follow the default: deny, base or allow (RS-35)', async (t)
   });
 });
 
+test('a listed tool needs the base scopes beside its own, and the challenge names all (RS-35, RS-39)', async (t) => {
+  const issuer = await startFakeIssuer(t);
+  const server = await startGuarded(t, declaration(issuer, { baseScopes: ['mcp'] }));
+  const body = toolCall('list_todos');
+  assert.equal(await statusOf(issuer, server, 'todo:read mcp', body), 200);
+  const refused = await server.send({ token: await issuer.token(), body });
+  assert.deepEqual([refused.status, challengeOf(refused)['scope']], [403, 'mcp todo:read']);
+});
+
 test('a denied tool is 403 without a scope challenge, so that no client asks for more (RS-35)', async (t) => {
   const issuer = await startFakeIssuer(t);
   const server = await startGuarded(t, declaration(issuer, { tools: { wipe: false } }));
