@@ -8,7 +8,7 @@ import { checkAssertion, claimedClientId } from './client-assertion.ts';
 import { type Credentials, presentedCredentials } from './client-credentials.ts';
 import { type ClientResolution, clientRecord } from './client-resolution.ts';
 import { markAsserted, markSecretUsed } from './clients.store.ts';
-import { resolveClient } from './clients.ts';
+import { recordableClientId, resolveClient } from './clients.ts';
 import { countFailure, exhaustedFor, failureLimitOf } from './failed-authentications.ts';
 
 export type UsedMethod = 'none' | 'secret' | 'assertion';
@@ -63,7 +63,7 @@ export async function authenticateClient(
     type: 'client.authentication_failed',
     outcome: 'failure',
     reason: attempt.detail,
-    clientId: presented.candidates[0]?.clientId,
+    clientId: recordableClientId(presented.candidates[0]?.clientId),
     mcpServerId: where.mcpServer?.id,
   });
   throw invalidClient(attempt.description, attempt.detail, request.authorization !== undefined);

@@ -1,6 +1,10 @@
 import type { Ctx } from '../runtime/context.ts';
 import type { Client } from './client.ts';
-import { isDocumentUrl, resolveDocumentClient } from './client-id-metadata-document.ts';
+import {
+  documentUrlProblem,
+  isDocumentUrl,
+  resolveDocumentClient,
+} from './client-id-metadata-document.ts';
 import { type ClientResolution, type ClientUse, clientRecord } from './client-resolution.ts';
 
 export type { Client } from './client.ts';
@@ -37,6 +41,17 @@ function isAtHome(client: Client, use: ClientUse): boolean {
   if (!use.mcpServer) return true;
   if (client.kind === 'environment') return use.environmentClients === true;
   return client.kind === 'mcp' && client.mcpServerId === use.mcpServer.id;
+}
+
+/**
+ * What events say of a client that nobody knows: its id if it can be one. Who sends a secret in the place of the id, as
+ * mistaken settings do, must not find it in the timeline (AS-121).
+ */
+export function recordableClientId(clientId: string | undefined): string | undefined {
+  if (clientId === undefined || isOurId(clientId)) return clientId;
+  return documentUrlProblem(clientId.replace(/\?.*$/s, ''), { allowLoopback: true }) === undefined
+    ? clientId
+    : 'not a client id';
 }
 
 /** Cheap, and keeps what cannot be an id away from database and cache. */

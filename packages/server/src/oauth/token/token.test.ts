@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
 import { before, test } from 'node:test';
 import { RequestError } from '../../http/request-error.ts';
 import { KeyStoreUnavailable } from '../../keys/signing-keys.ts';
 import { SecretUnreadable } from '../../runtime/secrets.ts';
-import { DatabaseUnavailable } from '../../storage/db.ts';
+import { DatabaseUnavailable, sql } from '../../storage/db.ts';
 import { oauthErrorFrom } from './answers.ts';
 import {
   type Answer,
@@ -248,6 +249,24 @@ test('a refusal of a client that is not known is recorded with what it called it
     [event?.client_id, event?.reason, event?.outcome],
     ['m2m_1111111111111111111', 'invalid_client', 'failure'],
   );
+});
+
+test('a secret, token or code sent in the place of the client id or of the secret is in no event (AS-121)', async () => {
+  const stray = `gws_${randomBytes(32).toString('base64url')}`;
+  const basic = (text: string) => ({
+    authorization: `Basic ${Buffer.from(text).toString('base64')}`,
+  });
+  const fields = { grant_type: 'refresh_token', refresh_token: stray };
+  await post(endpoint, { ...fields, client_id: stray });
+  await post(endpoint, fields, basic(`${stray}:m2m_1111111111111111111`));
+  await post(endpoint, fields, basic(`m2m_1111111111111111111:${stray}`));
+  await post(endpoint, { ...fields, client_id: `https://user:${stray}@client.example/id` });
+  await post(endpoint, { ...fields, scope: stray, code: stray, code_verifier: stray });
+  const [events] = await site.ctx.db.rows<{ all: string }>(
+    sql`select json_agg(e)::text as all from events e where environment_id = ${site.ctx.environmentId}`,
+  );
+  assert.match(events?.all ?? '', /not a client id/);
+  assert.equal(events?.all.includes(stray), false);
 });
 
 test('trouble of our own is 503 temporarily_unavailable with Retry-After, a bug is not (AS-89)', () => {

@@ -1,5 +1,5 @@
 import { authenticateClient } from '../../clients/client-authentication.ts';
-import type { Client } from '../../clients/clients.ts';
+import { type Client, recordableClientId } from '../../clients/clients.ts';
 import { eventOf, recordFor } from '../../events/events.ts';
 import type { AuthMethod } from '../../grants/grants.store.ts';
 import type { Parameters } from '../../http/forms.ts';
@@ -64,7 +64,7 @@ export type TokenResponse = {
  */
 export async function token(ctx: Ctx, at: Issuer, request: TokenRequest): Promise<TokenResponse> {
   const trail: Trail = {
-    clientId: request.form.params['client_id'],
+    clientId: recordableClientId(request.form.params['client_id']),
     mcpServerId: at.mcpServer?.id,
   };
   try {
