@@ -44,5 +44,5 @@ export function block(ready: Ready, env: Readonly<Record<string, string | undefi
           'Token',
           `${ready.exposeToken}  (mailbox and static codes from other machines need it)`,
         )
-  }${demo}\n  For an application:\n\n  SCALEKIT_ENVIRONMENT_URL=${ready.environmentUrl}\n  SCALEKIT_CLIENT_ID=${ready.clientId}\n  SCALEKIT_CLIENT_SECRET=${ready.clientSecret ?? '(shown when it was made)'}\n\n  Ctrl-C stops it.\n\n`;
+  }${demo}\n  For an application, and to register MCP servers of your own:\n\n  SCALEKIT_ENVIRONMENT_URL=${ready.environmentUrl}\n  SCALEKIT_CLIENT_ID=${ready.clientId}\n  ${ready.clientSecret === undefined ? '# SCALEKIT_CLIENT_SECRET was shown when the client was made' : `SCALEKIT_CLIENT_SECRET=${ready.clientSecret}`}\n\n  Ctrl-C stops it.\n\n`;
 }
