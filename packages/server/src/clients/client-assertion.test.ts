@@ -170,6 +170,21 @@ test('keys behind jwks_uri are fetched, remembered, and fetched once more for an
   assert.equal(site.requests.length, 2);
 });
 
+test('assertions that arrive together share one fetch of the key set, and later ones cost none (AS-74, AS-92)', async (t) => {
+  const clients = await testClients();
+  const site = await documentSite(t);
+  const key = await signer();
+  const jwksUri = site.answer('/jwks', { body: { keys: [key.jwk] }, delayMs: 50 });
+  const { claims, present } = await assertionClient(clients, { jwks: undefined, jwksUri });
+  const together = async () =>
+    await Promise.all(
+      Array.from({ length: 20 }, async () => await present(await key.sign(claims()))),
+    );
+  assert.deepEqual([...new Set(await together())], ['assertion']);
+  assert.deepEqual([...new Set(await together())], ['assertion']);
+  assert.equal(site.requests.length, 1);
+});
+
 test('keys that cannot be fetched are 503 and not the client’s fault; a key set that was valid within a day still counts (AS-79, AS-92)', async (t) => {
   const clients = await testClients();
   const site = await documentSite(t);

@@ -1,9 +1,10 @@
 import { createLocalJWKSet, errors, type JWTPayload, type JWTVerifyResult, jwtVerify } from 'jose';
 import type { Ctx } from '../runtime/context.ts';
+import { forgetRow, rowCache } from '../storage/row-cache.ts';
 import type { Client, ClientJwks } from './client.ts';
 import { isHostKnown } from './client-documents.store.ts';
 import { jwksProblem } from './client-jwks.ts';
-import { findKeySet, saveKeySet } from './client-keys.store.ts';
+import { findKeySet, type StoredKeySet, saveKeySet } from './client-keys.store.ts';
 import { type Acquaintance, fetchWithinBudget } from './fetch-budget.ts';
 
 /** RFC 7523 with what AS-92 allows; no symmetric algorithm, and never `none`. */
@@ -48,24 +49,63 @@ type Keys =
   | { readonly kind: 'keys'; readonly jwks: ClientJwks }
   | Exclude<Verified, { kind: 'verified' }>;
 
+const remembered = rowCache<StoredKeySet>('client_key_sets');
+// Callers of one URL share one fetch. Per app, like the fetch function it hangs on.
+const flights = new WeakMap<object, Map<string, Promise<BudgetedKeys>>>();
+type BudgetedKeys = Keys | { readonly kind: 'unreachable'; readonly detail: string };
+
+/** @param again the keys we know do not help: ask the host, but not again and again */
 async function clientKeys(ctx: Ctx, client: Client, again: boolean): Promise<Keys> {
   if (client.jwks) return { kind: 'keys', jwks: client.jwks };
-  if (client.jwksUri === undefined) return { kind: 'wrong', detail: 'the client has no keys' };
-  const by = { environmentId: ctx.environmentId, url: client.jwksUri };
-  const stored = await findKeySet(ctx.db, by);
+  const { jwksUri } = client;
+  if (jwksUri === undefined) return { kind: 'wrong', detail: 'the client has no keys' };
+  const read = () => findKeySet(ctx.db, { environmentId: ctx.environmentId, url: jwksUri });
+  const stored = again ? await read() : await remembered(ctx, ctx.environmentId, jwksUri, read);
   const age = stored ? ctx.now().getTime() - stored.fetchedAt.getTime() : Number.POSITIVE_INFINITY;
   if (stored && age < (again ? REFETCH_MS : FRESH_MS)) return { kind: 'keys', jwks: stored.jwks };
-  const acquaintance = stored ? 'url' : await acquaintanceOf(ctx, client, client.jwksUri);
-  const fetched = await fetchWithinBudget(ctx, client.jwksUri, LIMITS, acquaintance);
-  if (fetched.kind === 'fetched') {
-    const check = jwksProblem(parsed(fetched.body));
-    if (check.kind === 'invalid')
-      return { kind: 'wrong', detail: `the key set cannot be used: ${check.problem}` };
-    await saveKeySet(ctx.db, { ...by, jwks: check.jwks, now: ctx.now() });
-    return { kind: 'keys', jwks: check.jwks };
-  }
-  if (stored && age < USABLE_MS) return { kind: 'keys', jwks: stored.jwks };
-  return { kind: 'no-keys', detail: fetched.kind === 'busy' ? 'too many fetches' : fetched.detail };
+  const fetched = await fetchOnce(ctx, client, jwksUri, stored !== undefined);
+  if (fetched.kind !== 'unreachable') return fetched;
+  return stored && age < USABLE_MS
+    ? { kind: 'keys', jwks: stored.jwks }
+    : { kind: 'no-keys', detail: fetched.detail };
+}
+
+function fetchOnce(
+  ctx: Ctx,
+  client: Client,
+  url: string,
+  isStored: boolean,
+): Promise<BudgetedKeys> {
+  const inFlight = flights.get(ctx.fetch) ?? new Map<string, Promise<BudgetedKeys>>();
+  flights.set(ctx.fetch, inFlight);
+  const key = `${ctx.environmentId} ${url}`;
+  const current = inFlight.get(key);
+  if (current) return current;
+  const flight = fetchKeys(ctx, client, url, isStored).finally(() => inFlight.delete(key));
+  inFlight.set(key, flight);
+  return flight;
+}
+
+async function fetchKeys(
+  ctx: Ctx,
+  client: Client,
+  url: string,
+  isStored: boolean,
+): Promise<BudgetedKeys> {
+  const acquaintance = isStored ? 'url' : await acquaintanceOf(ctx, client, url);
+  const fetched = await fetchWithinBudget(ctx, url, LIMITS, acquaintance);
+  if (fetched.kind === 'busy') return { kind: 'unreachable', detail: 'too many fetches' };
+  if (fetched.kind === 'failed') return { kind: 'unreachable', detail: fetched.detail };
+  const check = jwksProblem(parsed(fetched.body));
+  if (check.kind === 'invalid')
+    return { kind: 'wrong', detail: `the key set cannot be used: ${check.problem}` };
+  const { environmentId } = ctx;
+  await saveKeySet(ctx.db, { environmentId, url, jwks: check.jwks, now: ctx.now() });
+  forgetRow(
+    ctx.db,
+    JSON.stringify({ table: 'client_key_sets', environment_id: environmentId, id: url }),
+  );
+  return { kind: 'keys', jwks: check.jwks };
 }
 
 /** Anybody can register a `jwks_uri`: a host that we know nothing of counts as a new one (AS-74). */
