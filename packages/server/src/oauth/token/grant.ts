@@ -40,6 +40,11 @@ export type Trail = {
   organizationId?: string | undefined;
 };
 
+/** A trail in the names of an event. */
+export function facts({ grantType: _, ...known }: Trail): Omit<Trail, 'grantType'> {
+  return known;
+}
+
 /** A decision to issue: what goes into the tokens, and the one step that makes it true. */
 export type Authorization = {
   readonly subject: string;

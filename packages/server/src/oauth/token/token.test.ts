@@ -251,6 +251,48 @@ test('a refusal of a client that is not known is recorded with what it called it
   );
 });
 
+test('a network that only guesses runs into 429 and fills no timeline; its good requests and other networks are not touched (AS-139, denial of service)', async () => {
+  const from = (address: string) => ({ 'x-forwarded-for': address });
+  const guess = (address: string) =>
+    post(
+      endpoint,
+      { grant_type: 'refresh_token', refresh_token: `rt_${'x'.repeat(43)}`, client_id: client.id },
+      from(address),
+    );
+  const before = (await eventsOf(site, 'token.refused')).length;
+  const seen: number[] = [];
+  for (let round = 0; round < 31; round += 1)
+    seen.push(
+      ...(await Promise.all(Array.from({ length: 10 }, () => guess('203.0.113.66')))).map(
+        ({ status }) => status,
+      ),
+    );
+  assert.deepEqual(
+    [
+      seen.filter((status) => status === 400).length,
+      seen.filter((status) => status === 429).length,
+    ],
+    [300, 10],
+  );
+  assert.equal((await eventsOf(site, 'token.refused')).length, before + 300);
+  const limited = await guess('203.0.113.66');
+  refused(limited, 'temporarily_unavailable', 429);
+  assert.ok(Number(limited.headers.get('retry-after')) > 0);
+  refused(await guess('203.0.113.67'), 'invalid_grant');
+  const code = await makeCode(site, { server, client });
+  const good = await post(
+    endpoint,
+    {
+      grant_type: 'authorization_code',
+      code: code.code,
+      code_verifier: code.verifier,
+      client_id: client.id,
+    },
+    from('203.0.113.66'),
+  );
+  assert.equal(good.status, 200, good.text);
+});
+
 test('a secret, token or code sent in the place of the client id or of the secret is in no event (AS-121)', async () => {
   const stray = `gws_${randomBytes(32).toString('base64url')}`;
   const basic = (text: string) => ({

@@ -1,6 +1,6 @@
 import { authenticateClient } from '../../clients/client-authentication.ts';
 import { type Client, recordableClientId } from '../../clients/clients.ts';
-import { eventOf, recordFor } from '../../events/events.ts';
+import { eventOf } from '../../events/events.ts';
 import type { AuthMethod } from '../../grants/grants.store.ts';
 import type { Parameters } from '../../http/forms.ts';
 import { signJwt } from '../../keys/signing-keys.ts';
@@ -16,6 +16,7 @@ import { authorizationCodeGrant } from './authorization-code.ts';
 import { clientCredentialsGrant } from './client-credentials.ts';
 import {
   type Authorization,
+  facts,
   type GrantType,
   refuseRepeated,
   required,
@@ -23,6 +24,7 @@ import {
 } from './grant.ts';
 import { idToken } from './id-token.ts';
 import { refreshTokenGrant } from './refresh-token.ts';
+import { recordRefusal } from './refusals.ts';
 
 /** Every grant that is offered. */
 const GRANTS: readonly GrantType[] = [
@@ -80,9 +82,7 @@ export async function token(ctx: Ctx, at: Issuer, request: TokenRequest): Promis
       grant: trail.grantType ?? 'none',
       outcome: refusal?.code ?? 'server_error',
     });
-    // What a limit refuses is counted and not recorded: a flood must not fill the timeline.
-    if (refusal && refusal.status < 500 && refusal.status !== 429)
-      await recordRefusal(ctx, refusal, trail);
+    if (refusal && refusal.status < 500) throw await recordRefusal(ctx, refusal, trail);
     throw error;
   }
 }
@@ -153,32 +153,6 @@ async function issue(
     ...(refreshToken === undefined ? {} : { refresh_token: refreshToken }),
     ...(id === undefined ? {} : { id_token: id }),
   };
-}
-
-async function recordRefusal(ctx: Ctx, refusal: OAuthError, trail: Trail): Promise<void> {
-  try {
-    await recordFor(ctx, {
-      ...facts(trail),
-      type: 'token.refused',
-      outcome: 'failure',
-      reason: refusal.code,
-      data: {
-        grantType: trail.grantType,
-        description: refusal.description,
-        ...(refusal.detail === undefined ? {} : { detail: refusal.detail }),
-      },
-    });
-  } catch (cause) {
-    // The refusal stands, recorded or not.
-    ctx.log.warn(
-      { requestId: ctx.requestId, cause: cause instanceof Error ? cause.message : typeof cause },
-      'a refusal could not be recorded',
-    );
-  }
-}
-
-function facts({ grantType: _, ...known }: Trail): Omit<Trail, 'grantType'> {
-  return known;
 }
 
 /** Where a client authenticates, as the checks of its credentials need it. */
