@@ -1,5 +1,5 @@
 import type { Client } from '../../clients/client.ts';
-import { resolveClient } from '../../clients/clients.ts';
+import { recordableClientId, resolveClient } from '../../clients/clients.ts';
 import { environmentOf } from '../../environments/environments.ts';
 import { countAgainst, limitApplies, networkOf } from '../../environments/rate-limit.ts';
 import { recordFor } from '../../events/events.ts';
@@ -71,7 +71,7 @@ export async function authorize(
       type: 'authorization.refused',
       outcome: 'failure',
       reason: found.problem.kind,
-      clientId: sent.params['client_id'],
+      clientId: recordableClientId(sent.params['client_id']),
       mcpServerId: issuer.mcpServer?.id,
     });
     return found;
