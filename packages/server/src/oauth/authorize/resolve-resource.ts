@@ -4,7 +4,13 @@ import type { Issuer } from '../../mcp/issuer.ts';
 import { mcpServersCovering, noteRefusedResource } from '../../mcp/mcp-servers.store.ts';
 import { findMcpServer, isServing, issuerOf, type McpServer } from '../../mcp/mcp-servers.ts';
 import type { Ctx } from '../../runtime/context.ts';
-import { hasPath, isAtOrBelow, isLoopbackResource, resourceKey } from '../resource-indicator.ts';
+import {
+  ancestorKeys,
+  hasPath,
+  isAtOrBelow,
+  isLoopbackResource,
+  resourceKey,
+} from '../resource-indicator.ts';
 
 /** Of a refused resource that the operator is shown. */
 const LONGEST_SHOWN = 2048;
@@ -108,7 +114,7 @@ async function covers(
     return false;
   const [closest] = await mcpServersCovering(ctx.db, {
     environmentId: ctx.environmentId,
-    keys: ancestors(key),
+    keys: ancestorKeys(key),
   });
   return closest?.id === mcpServer.id;
 }
@@ -140,18 +146,7 @@ async function serverNamed(ctx: Ctx, resource: string): Promise<McpServer | unde
   if (key === undefined) return undefined;
   const [closest] = await mcpServersCovering(ctx.db, {
     environmentId: ctx.environmentId,
-    keys: ancestors(key),
+    keys: ancestorKeys(key),
   });
   return closest;
-}
-
-/** The key and every key above it, down to the origin. */
-function ancestors(key: string): string[] {
-  const origin = /^[a-z]+:\/\/[^/]+/.exec(key)?.[0] ?? key;
-  const keys = [key];
-  for (let current = key; current.length > origin.length; ) {
-    current = current.slice(0, current.lastIndexOf('/'));
-    keys.push(current);
-  }
-  return keys;
 }
