@@ -61,9 +61,18 @@ export const PACKAGE_IMPORTS: Readonly<Record<string, readonly string[]>> = {
   contract: [],
   'resource-server': [],
   express: ['resource-server'],
+  fastify: ['resource-server'],
+  hono: ['resource-server'],
+  next: ['resource-server'],
+  fastmcp: ['resource-server'],
+  xmcp: ['resource-server'],
+  'mcp-sdk': ['resource-server'],
+  sdk: ['resource-server'],
   demo: ['express', 'resource-server'],
+  proxy: ['resource-server'],
+  doctor: [],
   server: ['contract'],
-  cli: ['server', 'demo'],
+  cli: ['server', 'demo', 'proxy', 'doctor', 'sdk'],
 };
 
 /** A fence around a library: only paths of packages/server/src that match may import it, or only its types. */

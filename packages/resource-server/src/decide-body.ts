@@ -1,4 +1,10 @@
-import { accessDenied, insufficientScope, invalidRequest, rpcError } from './answers.ts';
+import {
+  accessDenied,
+  insufficientScope,
+  invalidRequest,
+  rpcError,
+  unavailable,
+} from './answers.ts';
 import type { McpAuth } from './auth.ts';
 import { hasFormToken } from './bearer.ts';
 import { type Message, readMessages } from './json-rpc.ts';
@@ -103,7 +109,14 @@ export function checkMessages(
     // In a refused batch the challenge names what all its calls need, so the satisfied ones count too.
     for (const scope of scopes ?? satisfied(server, options, auth.scopes)) needed.add(scope);
   }
-  return missing ? insufficientScope(server, [...needed], auth.scopes) : undefined;
+  if (missing) return insufficientScope(server, [...needed], auth.scopes);
+  const freshness = server.revocations.freshness();
+  const risky = (message: Message): boolean =>
+    message.kind === 'tool' && server.highRiskTools.has(message.tool);
+  // Nobody can say whether the token still counts, so what cannot be undone waits (RS-58).
+  return freshness.kind === 'stale' && read.messages.some(risky)
+    ? unavailable(freshness.retryAfterSeconds)
+    : undefined;
 }
 
 function alternativesFor(

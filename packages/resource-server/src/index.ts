@@ -8,6 +8,7 @@ export {
   type McpServerOptions,
   type MethodCall,
   type MethodRule,
+  type RevocationOptions,
   type ScopeDescription,
   type ScopeRule,
   type ToolCall,

@@ -2,6 +2,7 @@ import { ConfigurationError } from './errors.ts';
 import { metadataRoot, metadataWarnings, protectedResourceMetadata } from './metadata.ts';
 import { checkOptionKinds } from './option-check.ts';
 import type { McpServerOptions } from './options.ts';
+import { notFollowed, type RevocationWatch } from './revocation-watch.ts';
 import { type Runtime, runtimeOf } from './runtime/defaults.ts';
 import { compileScopeRules, type ScopeRules } from './scope-rules.ts';
 import { rememberedValidation, type TokenCheck } from './token-cache.ts';
@@ -13,6 +14,8 @@ export type McpServer = {
   readonly runtime: Runtime;
   readonly rules: ScopeRules;
   readonly checkToken: TokenCheck;
+  readonly revocations: RevocationWatch;
+  readonly highRiskTools: ReadonlySet<string>;
   readonly resource: URL;
   /** Exact paths of the endpoint in this process, each with and without a trailing slash. */
   readonly paths: ReadonlySet<string>;
@@ -61,6 +64,8 @@ export function prepareMcpServer(options: McpServerOptions, keySets: KeySets): M
     runtime,
     rules,
     checkToken: rememberedValidation({ trusted, clockSkewSeconds, runtime }),
+    revocations: notFollowed,
+    highRiskTools: new Set(options.highRiskTools ?? []),
     resource: URL.canParse(resource) ? new URL(resource) : endpoint,
     paths: new Set(
       [options.path ?? endpoint.pathname, ...(options.extraPaths ?? [])].flatMap(slashed),

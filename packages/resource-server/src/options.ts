@@ -58,6 +58,25 @@ export type TrustedIssuer = {
   readonly allowUntyped?: boolean;
 };
 
+/** How revoked tokens are found out before they end (RS-25, RS-58). */
+export type RevocationOptions = {
+  /** Address of the revocation feed. @default E/resources/id/revocations */
+  readonly feedUrl?: string;
+  /** Seconds after which tools that are not high-risk are refused too, counted from the newest document; 60 to 86400. @default 900 */
+  readonly maxStaleSeconds?: number;
+  /** `open` lets requests through for as long as the feed cannot be had, and says so once a minute. @default closed */
+  readonly onStale?: 'closed' | 'open';
+  /** Ask the authorization server about each token instead of waiting for the feed (RFC 7662). */
+  readonly introspection?: {
+    /** @default E/resources/id/oauth/introspect */
+    readonly endpoint?: string;
+    readonly clientId: string;
+    readonly clientSecret: string;
+    /** Seconds for which an answer is believed, 0 to 60. @default 2 */
+    readonly cacheSeconds?: number;
+  };
+};
+
 /** The declaration of one MCP server: who issues its tokens, where it lives, what each tool needs. */
 export type McpServerOptions<S extends string = string> = {
   /** Environment URL of Gatewarden, E. Together with `resourceId`. */
@@ -88,6 +107,8 @@ export type McpServerOptions<S extends string = string> = {
   readonly tools?: Readonly<Record<string, ToolRule<NoInfer<S>>>>;
   /** What unlisted tools need. @default base */
   readonly defaultPolicy?: DefaultPolicy;
+  /** Tools that are refused (503) as soon as it is unknown whether a token was revoked (RS-58). @default none */
+  readonly highRiskTools?: readonly string[];
   /** What other methods need beside the base scopes, such as `resources/read`. @default base scopes only */
   readonly methods?: Readonly<Record<string, MethodRule<NoInfer<S>>>>;
   /** Scopes that include others, transitively: `{ 'todo:write': ['todo:read'] }`. @default none */
@@ -98,6 +119,24 @@ export type McpServerOptions<S extends string = string> = {
   readonly challengeIncludesGranted?: boolean;
   /** Refuse batches of any protocol version later than 2025-03-26. @default false */
   readonly refuseLaterBatches?: boolean;
+
+  /** Leave tools that the caller's scopes do not allow out of answers to `tools/list` (RS-43). @default false */
+  readonly hideUnpermittedTools?: boolean;
+  /** Refuse requests of MCP 2026-07-28 whose `Mcp-Method` or `Mcp-Name` differs from the body (RS-37). @default false: left to the transport */
+  readonly checkMcpHeaders?: boolean;
+  /** Answer refused calls that had an id with a JSON-RPC error of that id (RS-53). @default false */
+  readonly jsonRpcErrorBody?: boolean;
+  /** Tie `Mcp-Session-Id` to the caller who created the session (RS-48). @default true */
+  readonly bindSessions?: boolean;
+  /** End GET streams a minute before their token does (RS-49). @default true */
+  readonly closeStreamOnExpiry?: boolean;
+  /** Serve the authorization server's metadata at this host too, for clients of MCP 2025-03-26 (RS-6). @default false */
+  readonly proxyAsMetadata?: boolean;
+
+  /** Following revocations; `false` accepts every token to its end. @default the feed, where Gatewarden issues the tokens and the keys are not fixed */
+  readonly revocation?: RevocationOptions | false;
+  /** Tokens bound to a key (RFC 9449): not looked at, accepted, or demanded. A bound token never passes as Bearer. @default off */
+  readonly dpop?: 'off' | 'optional' | 'required';
 
   /** @default RS256 */
   readonly algorithms?: readonly SigningAlgorithm[];
