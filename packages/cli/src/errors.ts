@@ -1,7 +1,18 @@
 import { ConfigError, DatabaseUnavailable, DataFolderInUse } from '@gatewarden/server';
 
-/** Exit codes of every command. */
-export const EXIT = { done: 0, failed: 1, usage: 2 } as const;
+/** Exit codes of every command: done, failed or something found, wrong use, nothing answers there, credentials refused. */
+export const EXIT = { done: 0, failed: 1, usage: 2, unreachable: 3, refused: 4 } as const;
+
+/** The command has said all there is to say; only the exit code is left. */
+export class Ended extends Error {
+  override name = 'Ended';
+  readonly code: number;
+
+  constructor(code: number) {
+    super(`ended with ${code}`);
+    this.code = code;
+  }
+}
 
 /** Wrong use of a command: a flag that does not fit. */
 export class UsageError extends Error {

@@ -6,7 +6,9 @@ import { rekeyCommand } from './commands/rekey.ts';
 import { revokeCommand } from './commands/revoke.ts';
 import { serveCommand } from './commands/serve.ts';
 import { sessionsCommand } from './commands/sessions.ts';
-import { EXIT, explain } from './errors.ts';
+import { testCommand } from './commands/test.ts';
+import { validateCommand } from './commands/validate.ts';
+import { Ended, EXIT, explain } from './errors.ts';
 import { type Io, questionAt } from './io.ts';
 
 const VERSION = '0.1.0';
@@ -18,12 +20,14 @@ const COMMANDS = [
   keysCommand,
   sessionsCommand,
   rekeyCommand,
+  validateCommand,
+  testCommand,
 ];
 
 /**
  * The gatewarden command.
  *
- * @returns the exit code: 0 done, 1 failed, 2 wrong use
+ * @returns the exit code: 0 done, 1 failed or something found, 2 wrong use, 3 nothing answers there, 4 credentials refused
  */
 export async function main(
   argv: readonly string[],
@@ -47,6 +51,7 @@ export async function main(
     return EXIT.done;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
+    if (error instanceof Ended) return error.code;
     const { sentence, code } = explain(error);
     io.err(`gatewarden: ${sentence}\n`);
     return code;

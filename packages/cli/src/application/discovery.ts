@@ -1,0 +1,165 @@
+import type { BoundedFetch, NoAnswer } from '../runtime/bounded-fetch.ts';
+import type { Finding, Result } from './findings.ts';
+
+/** What an issuer says about itself (RFC 8414 §2), as far as the commands use it. */
+export type IssuerMetadata = {
+  readonly issuer: string;
+  readonly authorizationEndpoint: string;
+  readonly tokenEndpoint: string;
+  readonly jwksUri: string;
+  readonly registrationEndpoint: string | undefined;
+  readonly endSessionEndpoint: string | undefined;
+  readonly revocationEndpoint: string | undefined;
+  /** Milliseconds since 1970 by the server's clock, when it said so. */
+  readonly serverTime: number | undefined;
+};
+
+export type Discovered =
+  | {
+      readonly kind: 'found';
+      readonly metadata: IssuerMetadata;
+      readonly results: readonly Result[];
+    }
+  | { readonly kind: 'unreachable'; readonly finding: Finding }
+  | { readonly kind: 'wrong'; readonly results: readonly Result[] };
+
+/**
+ * Finds the metadata of an issuer (RFC 8414 §3, OpenID Connect Discovery §4) and compares its `issuer` letter by
+ * letter with the name it was asked under (RFC 8414 §3.3).
+ */
+export async function discover(fetch: BoundedFetch, issuer: string): Promise<Discovered> {
+  const { origin, pathname } = new URL(issuer);
+  const path = pathname === '/' ? '' : pathname;
+  const addresses = [
+    `${origin}/.well-known/oauth-authorization-server${path}`,
+    `${origin}/.well-known/openid-configuration${path}`,
+    ...(path === '' ? [] : [`${issuer}/.well-known/openid-configuration`]),
+  ];
+  let last: Finding | undefined;
+  for (const address of addresses) {
+    const answer = await fetch(address, { headers: { accept: 'application/json' } });
+    if (answer.kind === 'none')
+      return { kind: 'unreachable', finding: unreachable(address, answer) };
+    const document = answer.status === 200 ? parsed(answer.text) : undefined;
+    if (!document) {
+      last = noMetadata(address, answer.status);
+      continue;
+    }
+    return read(document, issuer, address, Date.parse(answer.headers.get('date') ?? ''));
+  }
+  return { kind: 'wrong', results: last ? [last] : [] };
+}
+
+function read(
+  document: Readonly<Record<string, unknown>>,
+  issuer: string,
+  address: string,
+  serverTime: number,
+): Discovered {
+  if (document['issuer'] !== issuer)
+    return { kind: 'wrong', results: [otherIssuer(document, issuer)] };
+  const url = (name: string): string | undefined => {
+    const value = document[name];
+    return typeof value === 'string' && URL.canParse(value) ? value : undefined;
+  };
+  const [authorizationEndpoint, tokenEndpoint, jwksUri] = [
+    url('authorization_endpoint'),
+    url('token_endpoint'),
+    url('jwks_uri'),
+  ];
+  if (!authorizationEndpoint || !tokenEndpoint || !jwksUri)
+    return { kind: 'wrong', results: [incomplete(address)] };
+  const open = [authorizationEndpoint, tokenEndpoint, jwksUri].find((each) => !isSecure(each));
+  if (open !== undefined) return { kind: 'wrong', results: [insecure(open)] };
+  return {
+    kind: 'found',
+    results: [{ passed: `discovery at ${address}` }, { passed: `issuer is ${issuer}` }],
+    metadata: {
+      issuer,
+      authorizationEndpoint,
+      tokenEndpoint,
+      jwksUri,
+      registrationEndpoint: url('registration_endpoint'),
+      endSessionEndpoint: url('end_session_endpoint'),
+      revocationEndpoint: url('revocation_endpoint'),
+      serverTime: Number.isNaN(serverTime) ? undefined : serverTime,
+    },
+  };
+}
+
+/** A JSON object, or nothing. */
+export function parsed(text: string): Readonly<Record<string, unknown>> | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    // An object that is not a list has members by name.
+    return typeof value === 'object' && value !== null && !Array.isArray(value)
+      ? (value as Record<string, unknown>)
+      : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+const TLS = /CERT|TLS|SSL|SELF_SIGNED|UNABLE_TO/;
+
+export function unreachable(address: string, { code }: NoAnswer): Finding {
+  const tls = TLS.test(code);
+  return {
+    id: tls ? 'TLS_INVALID' : 'UNREACHABLE',
+    severity: 'error',
+    message: tls
+      ? `the certificate of ${new URL(address).host} is not trusted here (${code})`
+      : `nothing answers at ${new URL(address).origin} (${code})`,
+    fix: tls
+      ? 'serve a certificate for this name from an authority this machine knows; for one of your own set NODE_EXTRA_CA_CERTS'
+      : 'check the address, that the server runs, and that no firewall is between',
+    evidence: address,
+  };
+}
+
+function noMetadata(address: string, status: number): Finding {
+  return {
+    id: 'DISCOVERY_MISSING',
+    severity: 'error',
+    message: `there is no metadata of an authorization server (status ${status})`,
+    fix: 'give the environment URL as it was printed or shown, without a path behind it',
+    evidence: address,
+  };
+}
+
+function otherIssuer(document: Readonly<Record<string, unknown>>, issuer: string): Finding {
+  return {
+    id: 'ISSUER_MISMATCH',
+    severity: 'error',
+    message: 'the server says it is another issuer than the one you named (RFC 8414 section 3.3)',
+    fix: 'use its own name as environment URL, or set GATEWARDEN_URL of the server to the address you use',
+    evidence: `${issuer} names itself ${String(document['issuer'])}`,
+  };
+}
+
+/** https, or http that leaves this machine no more than the issuer's own address does. */
+function isSecure(address: string): boolean {
+  const { protocol, hostname } = new URL(address);
+  const local = hostname === 'localhost' || hostname === '[::1]' || /^127\./.test(hostname);
+  return protocol === 'https:' || (protocol === 'http:' && local);
+}
+
+function insecure(address: string): Finding {
+  return {
+    id: 'ENDPOINT_INSECURE',
+    severity: 'error',
+    message: 'an endpoint of the metadata uses http, where secrets can be read on the way',
+    fix: 'serve every endpoint by https; http is for localhost only',
+    evidence: address,
+  };
+}
+
+function incomplete(address: string): Finding {
+  return {
+    id: 'DISCOVERY_INCOMPLETE',
+    severity: 'error',
+    message: 'the metadata lacks authorization_endpoint, token_endpoint or jwks_uri',
+    fix: 'upgrade or repair the authorization server',
+    evidence: address,
+  };
+}
