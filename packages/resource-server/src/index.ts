@@ -16,7 +16,15 @@ export {
   type TrustedIssuer,
 } from './options.ts';
 export { type McpGuard, protectMcp } from './protect-mcp.ts';
-export type { BodyRead, Decision, GuardRequest, Respond } from './request.ts';
+export type {
+  BodyRead,
+  BodyRewriter,
+  Decision,
+  GuardRequest,
+  Respond,
+  ResponseDuties,
+  ResponseHead,
+} from './request.ts';
 export type { Fetch, GuardEvent, Log } from './runtime/defaults.ts';
 export { readToolScopeMap } from './tool-scope-map.ts';
 export { guardFetch, type McpHandler } from './web.ts';

@@ -34,6 +34,7 @@ export type McpServer = {
   readonly realm: string | undefined;
   readonly challengeIncludesGranted: boolean;
   readonly refuseLaterBatches: boolean;
+  readonly closeStreamOnExpiry: boolean;
   readonly maxBodyBytes: number;
 };
 
@@ -88,6 +89,7 @@ export function prepareMcpServer(options: McpServerOptions, keySets: KeySets): M
     realm: options.realm,
     challengeIncludesGranted: options.challengeIncludesGranted ?? false,
     refuseLaterBatches: options.refuseLaterBatches ?? false,
+    closeStreamOnExpiry: options.closeStreamOnExpiry ?? true,
     maxBodyBytes: numberWithin('maxBodyBytes', options.maxBodyBytes ?? 4_194_304, 1, 1_073_741_824),
   };
 }

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { McpAuth } from './auth.ts';
+import { attachDuties } from './node-response.ts';
 import type { McpGuard } from './protect-mcp.ts';
 import type { BodyRead, GuardRequest, Headers, Respond } from './request.ts';
 
@@ -26,6 +27,7 @@ export async function guardNodeRequest(
   }
   if (decision.kind === 'public') return { auth: undefined, body: undefined };
   addHeaders(response, decision.headers);
+  attachDuties(response, decision.response);
   const { auth, body, bytes } = decision;
   Object.assign(request, { auth });
   if (request.method === 'POST') {

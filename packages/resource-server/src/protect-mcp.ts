@@ -19,12 +19,15 @@ import { metadataRoot } from './metadata.ts';
 import type { McpServerOptions } from './options.ts';
 import { checkOrigin, corsHeaders, preflight } from './origins.ts';
 import type { Decision, GuardRequest, Respond } from './request.ts';
+import { responseDuties } from './response-duties.ts';
 import { missingScopes } from './scope-rules.ts';
 import { decisionFailed, tokenRefused, warnAboutQueryToken } from './token-events.ts';
 
 /** Decides about requests. Made once, when the process starts; adapters call `decide` for each request. */
 export type McpGuard = {
   decide(request: GuardRequest): Promise<Decision>;
+  /** Ends what runs in the background. Nothing of it keeps a process alive. */
+  close(): void;
 };
 
 const endpointMethods = 'GET, HEAD, POST, DELETE, OPTIONS';
@@ -78,6 +81,7 @@ export function protectMcp<const S extends string>(
         ? decision
         : { ...decision, headers: { ...cors, ...decision.headers } };
     },
+    close() {},
   };
 }
 
@@ -93,13 +97,17 @@ async function decideCall(server: McpServer, request: GuardRequest): Promise<Dec
       if (missing) return insufficientScope(server, missing, auth.scopes);
       // A handler that looks at bodies whatever the method is would run what nobody checked (RS-36).
       if (request.hasBody) return rpcError(400, -32600, 'Only POST takes a body');
-      return { kind: 'allow', auth, body: undefined, bytes: undefined, headers: {} };
+      const response = responseDuties(server, request, auth);
+      return { kind: 'allow', auth, body: undefined, bytes: undefined, headers: {}, response };
     }
     case 'POST': {
       const read = await readJsonBody(server, request);
       if (read.kind === 'respond') return read;
       const refusal = checkMessages(server, request, auth, read.value);
-      return refusal ?? { kind: 'allow', auth, body: read.value, bytes: read.bytes, headers: {} };
+      if (refusal) return refusal;
+      const { value: body, bytes } = read;
+      const response = responseDuties(server, request, auth);
+      return { kind: 'allow', auth, body, bytes, headers: {}, response };
     }
     default:
       return methodNotAllowed(endpointMethods);

@@ -33,15 +33,57 @@ export type Respond = {
   readonly body: string | undefined;
 };
 
+/** The head of a response, before it is sent. */
+export type ResponseHead = {
+  readonly status: number;
+  /** By lower-case name. */
+  readonly header: (name: string) => string | undefined;
+};
+
+export type BodyRewriter =
+  /** Chunk by chunk; what `push` returns is sent at once. */
+  | {
+      readonly kind: 'stream';
+      readonly push: (chunk: Uint8Array) => Uint8Array;
+      readonly flush: () => Uint8Array;
+    }
+  /** In one piece: head and body wait for the end. `finish` gets `undefined` for a body above the limit. */
+  | {
+      readonly kind: 'whole';
+      readonly limitBytes: number;
+      readonly finish: (body: Uint8Array | undefined) => Uint8Array | Respond;
+    };
+
+/** What a head says about a body that is not the one that will be sent. */
+export const bodyFields = [
+  'content-length',
+  'etag',
+  'content-md5',
+  'digest',
+  'content-digest',
+  'last-modified',
+];
+
+/** What is left to do while a request that was let through is answered. */
+export type ResponseDuties = {
+  /** Call once, when status and headers of the response are known, before they are sent. */
+  readonly started: (head: ResponseHead) => void;
+  /** Milliseconds after which a response that is still open must be ended; undefined: never. */
+  readonly endAfterMs: number | undefined;
+  /** Asked once the head is known. A body that is rewritten loses its length and its validators. undefined: pass through unbuffered. */
+  readonly rewrite: ((head: ResponseHead) => BodyRewriter | undefined) | undefined;
+};
+
 export type Decision =
   | Respond
   /** A path that was declared public: pass on, without a caller. */
   | { readonly kind: 'public' }
-  /** Pass on with this caller, this body (POST only) and these headers added to the response. */
+  /** Pass on with this caller, this body (POST only), these headers added to the response and these duties. */
   | {
       readonly kind: 'allow';
       readonly auth: McpAuth;
       readonly body: unknown;
       readonly bytes: Uint8Array | undefined;
       readonly headers: Headers;
+      readonly response: ResponseDuties;
     };

@@ -1,6 +1,7 @@
 import type { McpAuth } from './auth.ts';
 import type { McpGuard } from './protect-mcp.ts';
 import type { Headers as AddedHeaders, BodyRead, GuardRequest } from './request.ts';
+import { dutifulResponse } from './web-response.ts';
 
 /** Handles a request the guard has let through. `auth` is absent for public paths, `body` for everything but POST. */
 export type McpHandler = (
@@ -24,7 +25,8 @@ export function guardFetch(
     }
     if (decision.kind === 'public') return handler(request, { auth: undefined, body: undefined });
     const { auth, body, bytes, headers } = decision;
-    return withHeaders(await handler(checkedRequest(request, bytes), { auth, body }), headers);
+    const response = await handler(checkedRequest(request, bytes), { auth, body });
+    return withHeaders(await dutifulResponse(response, decision.response), headers);
   };
 }
 
