@@ -1,1 +1,19 @@
-export {};
+export {
+  type Fault,
+  type Rule,
+  type Severity,
+  STEPS,
+  type Step,
+} from './catalogue/fault.ts';
+export { catalogue, type FindingId } from './catalogue.ts';
+export { examine } from './examine.ts';
+export { ExamineError } from './examine-error.ts';
+export type { LoginOptions } from './login/login-options.ts';
+export type {
+  ClientVerdict,
+  ExamineOptions,
+  Finding,
+  Report,
+  StepOutcome,
+  StepReport,
+} from './report.ts';

@@ -1,0 +1,181 @@
+import { Agent } from 'undici';
+import type { Answer, FailureReason, HttpClient, Outcome, Request } from '../http.ts';
+import type { AddressPolicy } from './addresses.ts';
+import { pause } from './machine.ts';
+import { AddressRefused, pinnedConnector, type Resolve, TLS_FAILURE } from './pinned-connector.ts';
+
+export type HttpClientOptions = {
+  readonly policy: AddressPolicy;
+  readonly resolve: Resolve;
+  readonly requestsPerSecond: number;
+  readonly timeoutMs: number;
+  readonly now: () => Date;
+  readonly signal: AbortSignal | undefined;
+};
+
+const MOST_BYTES = 65_536;
+const MOST_HEADER_BYTES = 32_768;
+/** How long an event stream is read: long enough for an answer, short enough for a stream that never ends. */
+const STREAM_MS = 1_500;
+const USER_AGENT = 'gatewarden-doctor/0.1 (examines MCP servers)';
+
+/** Sends single requests: no redirects followed, no cookies, no proxy, bounded in time, size and rate. */
+export function createHttpClient(options: HttpClientOptions): HttpClient {
+  const agent = new Agent({
+    connect: pinnedConnector(options.policy, options.resolve, options.timeoutMs),
+    connections: 2,
+    pipelining: 1,
+    keepAliveTimeout: 2_000,
+    maxHeaderSize: MOST_HEADER_BYTES,
+  });
+  const turn = createTurns(options);
+  let requests = 0;
+  return {
+    count: () => requests,
+    async send(request) {
+      const problem = urlProblem(request.url);
+      if (problem) return { kind: 'failed', url: request.url, reason: 'bad-url', detail: problem };
+      await turn(new URL(request.url));
+      requests += 1;
+      return await exchange(agent, request, options);
+    },
+    close: () => agent.destroy(),
+  };
+}
+
+/** One request after the other per host, none earlier than the rate allows. */
+function createTurns(options: HttpClientOptions): (url: URL) => Promise<void> {
+  const next = new Map<string, number>();
+  return async (url) => {
+    const now = options.now().getTime();
+    const at = Math.max(now, next.get(url.host) ?? 0);
+    next.set(url.host, at + 1000 / options.requestsPerSecond);
+    if (at > now) await pause(at - now, options.signal);
+  };
+}
+
+function urlProblem(text: string): string | undefined {
+  if (!URL.canParse(text)) return 'it is not an absolute address';
+  const url = new URL(text);
+  if (url.protocol !== 'https:' && url.protocol !== 'http:')
+    return `it is not http: ${url.protocol}`;
+  return undefined;
+}
+
+async function exchange(
+  agent: Agent,
+  request: Request,
+  options: HttpClientOptions,
+): Promise<Outcome> {
+  const url = new URL(request.url);
+  const timeout = AbortSignal.timeout(request.timeoutMs ?? options.timeoutMs);
+  const signal = options.signal ? AbortSignal.any([options.signal, timeout]) : timeout;
+  const started = options.now().getTime();
+  try {
+    const response = await agent.request({
+      origin: url.origin,
+      // As given and not as a URL parser would tidy it: some checks are about exactly that.
+      path: request.rawPath ?? `${url.pathname}${url.search}`,
+      method: request.method,
+      headers: headerList(request),
+      body: request.body ?? null,
+      signal,
+      headersTimeout: 0,
+      bodyTimeout: 0,
+    });
+    const headers = headerMap(response.headers);
+    const read = await readBody(response.body, isEventStream(headers), request.method === 'HEAD');
+    return {
+      kind: 'answer',
+      method: request.method,
+      url: request.url,
+      status: response.statusCode,
+      headers,
+      text: read.text,
+      complete: read.complete,
+      tookMs: options.now().getTime() - started,
+    };
+  } catch (error) {
+    options.signal?.throwIfAborted();
+    const { reason, detail } = timeout.aborted
+      ? { reason: 'timeout' as const, detail: 'no answer in time' }
+      : failureOf(error);
+    return { kind: 'failed', url: request.url, reason, detail };
+  }
+}
+
+function headerList(request: Request): string[] {
+  const list = ['user-agent', USER_AGENT];
+  for (const [name, value] of Object.entries(request.headers ?? {}))
+    if (value !== undefined) list.push(name, value);
+  return list;
+}
+
+function headerMap(
+  raw: Record<string, string | string[] | undefined>,
+): ReadonlyMap<string, readonly string[]> {
+  const map = new Map<string, readonly string[]>();
+  for (const [name, value] of Object.entries(raw))
+    if (value !== undefined)
+      map.set(name.toLowerCase(), typeof value === 'string' ? [value] : value);
+  return map;
+}
+
+function isEventStream(headers: Answer['headers']): boolean {
+  return /^text\/event-stream\b/i.test(headers.get('content-type')?.[0] ?? '');
+}
+
+/** Reads at most 64 KiB; of an event stream the first event, or what comes within a moment. */
+async function readBody(
+  body: AsyncIterable<unknown> & {
+    destroy(): unknown;
+    on(event: 'error', listener: () => void): unknown;
+  },
+  stream: boolean,
+  empty: boolean,
+): Promise<{ text: string; complete: boolean }> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  let complete = true;
+  // Destroying the body below is our own doing; what it then complains about is not news.
+  body.on('error', () => undefined);
+  const enough = AbortSignal.timeout(STREAM_MS);
+  if (stream) enough.addEventListener('abort', () => body.destroy(), { once: true });
+  try {
+    for await (const chunk of body) {
+      if (!(chunk instanceof Uint8Array)) break;
+      chunks.push(chunk);
+      size += chunk.length;
+      if (size > MOST_BYTES) {
+        complete = false;
+        break;
+      }
+      if (stream && /\r?\n\r?\n/.test(Buffer.from(chunk).toString('latin1'))) break;
+    }
+  } catch {
+    // An answer that breaks off is still an answer: status and headers are there.
+    complete = empty;
+  }
+  const text = Buffer.concat(chunks).subarray(0, MOST_BYTES).toString('utf8');
+  return { text, complete };
+}
+
+function failureOf(error: unknown): { reason: FailureReason; detail: string } {
+  for (
+    let cause: unknown = error, depth = 0;
+    cause instanceof Error && depth < 5;
+    cause = cause.cause, depth += 1
+  ) {
+    if (cause instanceof AddressRefused)
+      return { reason: 'blocked-address', detail: cause.message };
+    const code = 'code' in cause && typeof cause.code === 'string' ? cause.code : '';
+    if (TLS_FAILURE.test(code)) return { reason: 'tls', detail: `TLS failed (${code})` };
+    if (/ENOTFOUND|EAI_AGAIN|ENODATA/.test(code))
+      return { reason: 'name', detail: `the name has no address (${code})` };
+    if (/TIMEOUT|ETIMEDOUT/.test(code)) return { reason: 'timeout', detail: 'no answer in time' };
+    if (/HEADERS_OVERFLOW|HTTPParser|HPE_|UND_ERR_(RES|REQ|INVALID)/.test(`${code} ${cause.name}`))
+      return { reason: 'protocol', detail: `the answer is not valid HTTP (${code || cause.name})` };
+    if (code !== '') return { reason: 'connection', detail: `the connection failed (${code})` };
+  }
+  return { reason: 'connection', detail: 'the connection failed' };
+}
