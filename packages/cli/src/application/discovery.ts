@@ -10,6 +10,8 @@ export type IssuerMetadata = {
   readonly registrationEndpoint: string | undefined;
   readonly endSessionEndpoint: string | undefined;
   readonly revocationEndpoint: string | undefined;
+  /** Whether every authorization response names its issuer (RFC 9207 §3). */
+  readonly issParameter: boolean;
   /** Milliseconds since 1970 by the server's clock, when it said so. */
   readonly serverTime: number | undefined;
 };
@@ -82,6 +84,7 @@ function read(
       registrationEndpoint: url('registration_endpoint'),
       endSessionEndpoint: url('end_session_endpoint'),
       revocationEndpoint: url('revocation_endpoint'),
+      issParameter: document['authorization_response_iss_parameter_supported'] === true,
       serverTime: Number.isNaN(serverTime) ? undefined : serverTime,
     },
   };
