@@ -9,7 +9,7 @@ for (const fault of CORPUS) {
   test(`${nameOf(fault)}: the mistake shows from outside, and the good server does not make it (SKILL-69)`, async (t) => {
     assert.equal(await fault.visible(await startFault(t, fault)), true);
     assert.equal(
-      await fault.visible(await startReferenceServer(t, fault.names && { names: PUBLIC })),
+      await fault.visible(await startReferenceServer(t, { names: fault.names && PUBLIC })),
       false,
     );
   });

@@ -3,6 +3,7 @@ import {
   emptyMemory,
   goodAuthorizationParts,
 } from './authorization-server.ts';
+import { trustedCertificate } from './certificate.ts';
 import { type Certificate, listen } from './http.ts';
 import { type Keys, signingKeys } from './keys.ts';
 import type { Parts, Place } from './parts.ts';
@@ -15,18 +16,24 @@ export type Ending = { after(work: () => Promise<void>): void };
 export type Good = { readonly parts: Parts; readonly place: Place; readonly keys: Keys };
 export type Change = (good: Good) => Partial<Parts>;
 
-/** Names instead of loopback addresses, for servers that must look as if they were on the internet. */
+/**
+ * Origins without a port, for servers that must look as if they were on the internet. The port is added;
+ * with https there is a certificate that this process trusts.
+ */
 export type Names = { readonly resource: string; readonly authorization: string };
 
 export type StartOptions = {
-  readonly change?: Change;
-  readonly names?: Names;
-  readonly certificate?: Certificate;
+  readonly change?: Change | undefined;
+  readonly names?: Names | undefined;
+  /** For an https server at its loopback address. */
+  readonly certificate?: Certificate | undefined;
 };
 
 export type ReferenceServer = Place & {
-  /** Leads the given names to the loopback ports, and every other name nowhere: nothing leaves this machine. */
+  /** Leads the two origins to their ports and other names nowhere: nothing leaves this machine. */
   readonly fetch: typeof fetch;
+  /** The resolver that goes with it. */
+  readonly resolve: (hostname: string) => Promise<readonly string[]>;
 };
 
 let shared: Promise<Keys> | undefined;
@@ -41,12 +48,15 @@ export async function startReferenceServer(
 ): Promise<ReferenceServer> {
   shared ??= signingKeys();
   const keys = await shared;
-  const [resource, authorization] = await Promise.all([listen(certificate), listen()]);
+  const [resource, authorization] = await Promise.all([
+    listen(certificate ?? (await certificateFor(names?.resource))),
+    listen(await certificateFor(names?.authorization)),
+  ]);
   t.after(async () => {
     await Promise.all([resource.close(), authorization.close()]);
   });
-  const resourceOrigin = names?.resource ?? resource.origin;
-  const issuerOrigin = names?.authorization ?? authorization.origin;
+  const resourceOrigin = publicOrigin(resource.origin, names?.resource);
+  const issuerOrigin = publicOrigin(authorization.origin, names?.authorization);
   const place: Place = {
     mcp: `${resourceOrigin}/mcp`,
     resourceOrigin,
@@ -65,21 +75,36 @@ export async function startReferenceServer(
   const ports = new Map([
     [resourceOrigin, resource.origin],
     [issuerOrigin, authorization.origin],
-    [issuerOrigin.replace('https:', 'http:'), authorization.origin],
   ]);
-  return { ...place, fetch: fetchByName(ports) };
+  const known = new Set([...ports.keys()].map((origin) => new URL(origin).hostname));
+  return {
+    ...place,
+    fetch: fetchByName(ports),
+    resolve: async (hostname) => {
+      if (!known.has(hostname)) throw notFound(hostname);
+      return ['127.0.0.1'];
+    },
+  };
+}
+
+async function certificateFor(origin: string | undefined): Promise<Certificate | undefined> {
+  return origin?.startsWith('https:') ? await trustedCertificate() : undefined;
+}
+
+function publicOrigin(listening: string, name: string | undefined): string {
+  return name === undefined ? listening : `${name}:${new URL(listening).port}`;
+}
+
+function notFound(hostname: string): Error {
+  return Object.assign(new Error(`getaddrinfo ENOTFOUND ${hostname}`), { code: 'ENOTFOUND' });
 }
 
 function fetchByName(origins: ReadonlyMap<string, string>): typeof fetch {
   return async (input, init) => {
     const url = new URL(input instanceof Request ? input.url : input);
     const origin = origins.get(url.origin);
-    if (origin === undefined && url.hostname !== '127.0.0.1') {
-      const cause = Object.assign(new Error(`getaddrinfo ENOTFOUND ${url.hostname}`), {
-        code: 'ENOTFOUND',
-      });
-      throw new TypeError('fetch failed', { cause });
-    }
+    if (origin === undefined && url.hostname !== '127.0.0.1')
+      throw new TypeError('fetch failed', { cause: notFound(url.hostname) });
     const target = `${origin ?? url.origin}${url.pathname}${url.search}`;
     return await fetch(input instanceof Request ? new Request(target, input) : target, init);
   };

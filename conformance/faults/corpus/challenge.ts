@@ -1,6 +1,6 @@
 import { challenge, type Fault, withHeaders } from '../fault.ts';
-import { json } from '../http.ts';
-import { challengeOf, post } from '../probe.ts';
+import { json, parseObject } from '../http.ts';
+import { call, challengeOf, post } from '../probe.ts';
 import { answerMcp } from '../resource-server.ts';
 
 const GARBAGE = { authorization: 'Bearer not-a-token' };
@@ -81,11 +81,8 @@ export const CHALLENGE: readonly Fault[] = [
   {
     id: 'challenge-malformed',
     step: 'challenge',
-    wrong: 'The parameters of the challenge are neither quoted nor separated by commas.',
-    change: challenge(
-      (_good, origin) =>
-        `Bearer realm=To-do list resource_metadata=${origin}/.well-known/oauth-protected-resource/mcp`,
-    ),
+    wrong: 'The values of the challenge have no quotes, although an address cannot stand without.',
+    change: challenge((good) => good.replaceAll('"', '')),
     visible: async (at) => challengeMatches(at, /resource_metadata=http/),
   },
   {
@@ -153,18 +150,21 @@ export const CHALLENGE: readonly Fault[] = [
     id: 'unauthorized-as-200',
     name: 'unauthorized-as-tool-error',
     step: 'challenge',
-    wrong: 'The refusal is a tool result with isError and status 200.',
+    wrong:
+      'Everything is open but the tools, and those say with status 200 that one should sign in.',
     seen: 'Softeria/ms-365-mcp-server#406',
-    change: () => ({
-      refuse: () =>
-        json(200, {
-          jsonrpc: '2.0',
-          id: 1,
-          result: { isError: true, content: [{ type: 'text', text: 'Please sign in first' }] },
-        }),
+    change: ({ parts }) => ({
+      resourceFront: async (request, next) => {
+        const answer = await next();
+        if (request.path !== '/mcp' || answer.status !== 401) return answer;
+        const { id, method } = parseObject(request.body) ?? {};
+        if (method !== 'tools/call') return answerMcp(parts, request, ANYBODY);
+        const content = [{ type: 'text', text: 'Please sign in first' }];
+        return json(200, { jsonrpc: '2.0', id, result: { isError: true, content } });
+      },
     }),
     visible: async (at) => {
-      const response = await post(at);
+      const response = await post(at, {}, call('list_todos'));
       return response.status === 200 && Object(await response.json()).result.isError === true;
     },
   },
