@@ -122,6 +122,12 @@ const REFUSED: readonly (readonly [string, string, string, RegExp])[] = [
     "import { x } from '@gatewarden/server';",
     /no imports of ours/,
   ],
+  [
+    'the server from the corpus of faulty servers',
+    'conformance/faults/a.test.ts',
+    "import { x } from '@gatewarden/server';",
+    /no imports of ours/,
+  ],
 ];
 
 for (const [what, path, line, expected] of REFUSED) {
@@ -159,6 +165,11 @@ const ALLOWED: readonly (readonly [string, string, string])[] = [
     'anything of ours into a test',
     'packages/express/src/a.test.ts',
     "import { x } from '@gatewarden/server/testing';",
+  ],
+  [
+    'the doctor into its corpus of faulty servers',
+    'conformance/faults/a.test.ts',
+    "import { x } from '@gatewarden/doctor';",
   ],
 ];
 
