@@ -1,6 +1,8 @@
 import { describeRefusal, type RefusalReason } from './errors.ts';
+import { requestsIn } from './json-rpc.ts';
 import type { McpServer } from './mcp-server.ts';
 import type { Headers, Respond } from './request.ts';
+import { isRecord } from './strict-json.ts';
 
 /** A quoted string of RFC 9110 §5.6.4: printable ASCII, quotes and backslashes escaped (RS-13). */
 function quoted(value: string): string {
@@ -129,6 +131,34 @@ export function methodNotAllowed(allow: string): Respond {
 /** A JSON-RPC error for a message that could not be read, so without an id (JSON-RPC 2.0 §5.1). */
 export function rpcError(status: number, code: number, message: string): Respond {
   return json(status, { jsonrpc: '2.0', id: null, error: { code, message } });
+}
+
+/** For a session of somebody else: what the transports of the official SDK say about one they do not know (RS-48). */
+export function unknownSession(): Respond {
+  return rpcError(404, -32001, 'Session not found');
+}
+
+/** 502: the handler's list of tools cannot be read, so it cannot be shortened either (RS-43). */
+export function toolListUnreadable(): Respond {
+  return json(502, {
+    error: 'server_error',
+    error_description: 'The list of tools could not be read',
+  });
+}
+
+/**
+ * The same refusal with a JSON-RPC body, for clients that look for their answer by its id (RS-53): an error
+ * for each request of the body. Unchanged where nobody waits for an answer.
+ */
+export function asRpcError(answer: Respond, body: unknown): Respond {
+  const content: unknown = JSON.parse(answer.body ?? 'null');
+  const requests = requestsIn(body);
+  if (!isRecord(content) || requests.length === 0) return answer;
+  const error = isRecord(content['error'])
+    ? content['error']
+    : { code: -32000, message: content['error_description'], data: content };
+  const errors = requests.map(({ id }) => ({ jsonrpc: '2.0', id, error }));
+  return { ...answer, body: JSON.stringify(Array.isArray(body) ? errors : errors[0]) };
 }
 
 /** The metadata document, public and cacheable (RS-5). */

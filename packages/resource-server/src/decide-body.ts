@@ -8,6 +8,7 @@ import {
 import type { McpAuth } from './auth.ts';
 import { hasFormToken } from './bearer.ts';
 import { type Message, readMessages } from './json-rpc.ts';
+import { checkMcpHeaders } from './mcp-headers.ts';
 import type { McpServer } from './mcp-server.ts';
 import type { GuardRequest, Respond } from './request.ts';
 import { missingScopes } from './scope-rules.ts';
@@ -82,6 +83,8 @@ export function checkMessages(
 ): Respond | undefined {
   const read = readMessages(body);
   if (read.kind === 'invalid') return rpcError(400, read.code, read.message);
+  const mismatch = server.checkMcpHeaders ? checkMcpHeaders(request, body) : undefined;
+  if (mismatch) return mismatch;
   const [version] = request.header('mcp-protocol-version');
   if (
     read.batch &&

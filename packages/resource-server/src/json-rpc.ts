@@ -58,6 +58,18 @@ function readMessage(value: unknown): Message | Invalid {
   return { kind: 'tool', tool, arguments: params?.['arguments'] };
 }
 
+export type RequestId = string | number;
+
+/** The requests in a body that was read: messages with a method and an id, which somebody waits for. */
+export function requestsIn(body: unknown): { readonly id: RequestId; readonly method: string }[] {
+  const entries: readonly unknown[] = Array.isArray(body) ? body : [body];
+  return entries.flatMap((entry) => {
+    const { id, method } = isRecord(entry) ? entry : {};
+    const named = typeof id === 'string' || typeof id === 'number';
+    return named && typeof method === 'string' ? [{ id, method }] : [];
+  });
+}
+
 /**
  * Whether a member differs from a decisive one only by case, as `Name` from `name`. Some JSON libraries
  * match names that way, so a server behind this check could read a value that was not looked at here.

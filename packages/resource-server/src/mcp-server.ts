@@ -5,6 +5,7 @@ import type { McpServerOptions } from './options.ts';
 import { notFollowed, type RevocationWatch } from './revocation-watch.ts';
 import { type Runtime, runtimeOf } from './runtime/defaults.ts';
 import { compileScopeRules, type ScopeRules } from './scope-rules.ts';
+import { type SessionBindings, sessionBindings } from './sessions.ts';
 import { rememberedValidation, type TokenCheck } from './token-cache.ts';
 import { canonicalAudience, type KeySets, trustedIssuers } from './trust.ts';
 import { configuredUrl, isLoopbackName } from './urls.ts';
@@ -35,6 +36,11 @@ export type McpServer = {
   readonly challengeIncludesGranted: boolean;
   readonly refuseLaterBatches: boolean;
   readonly closeStreamOnExpiry: boolean;
+  readonly checkMcpHeaders: boolean;
+  readonly jsonRpcErrorBody: boolean;
+  readonly hideUnpermittedTools: boolean;
+  /** undefined: sessions are not bound to anybody. */
+  readonly sessions: SessionBindings | undefined;
   readonly maxBodyBytes: number;
 };
 
@@ -90,6 +96,10 @@ export function prepareMcpServer(options: McpServerOptions, keySets: KeySets): M
     challengeIncludesGranted: options.challengeIncludesGranted ?? false,
     refuseLaterBatches: options.refuseLaterBatches ?? false,
     closeStreamOnExpiry: options.closeStreamOnExpiry ?? true,
+    checkMcpHeaders: options.checkMcpHeaders ?? false,
+    jsonRpcErrorBody: options.jsonRpcErrorBody ?? false,
+    hideUnpermittedTools: options.hideUnpermittedTools ?? false,
+    sessions: (options.bindSessions ?? true) ? sessionBindings() : undefined,
     maxBodyBytes: numberWithin('maxBodyBytes', options.maxBodyBytes ?? 4_194_304, 1, 1_073_741_824),
   };
 }

@@ -1,4 +1,5 @@
 import {
+  asRpcError,
   insufficientScope,
   invalidRequest,
   invalidToken,
@@ -19,7 +20,7 @@ import { metadataRoot } from './metadata.ts';
 import type { McpServerOptions } from './options.ts';
 import { checkOrigin, corsHeaders, preflight } from './origins.ts';
 import type { Decision, GuardRequest, Respond } from './request.ts';
-import { responseDuties } from './response-duties.ts';
+import { checkSession, responseDuties } from './response-duties.ts';
 import { missingScopes } from './scope-rules.ts';
 import { decisionFailed, tokenRefused, warnAboutQueryToken } from './token-events.ts';
 
@@ -89,6 +90,8 @@ export function protectMcp<const S extends string>(
 async function decideCall(server: McpServer, request: GuardRequest): Promise<Decision> {
   const auth = await authenticate(server, request);
   if ('kind' in auth) return auth;
+  const foreignSession = checkSession(server, request, auth);
+  if (foreignSession) return foreignSession;
   switch (request.method) {
     case 'GET':
     case 'HEAD':
@@ -97,16 +100,16 @@ async function decideCall(server: McpServer, request: GuardRequest): Promise<Dec
       if (missing) return insufficientScope(server, missing, auth.scopes);
       // A handler that looks at bodies whatever the method is would run what nobody checked (RS-36).
       if (request.hasBody) return rpcError(400, -32600, 'Only POST takes a body');
-      const response = responseDuties(server, request, auth);
+      const response = responseDuties(server, request, auth, undefined);
       return { kind: 'allow', auth, body: undefined, bytes: undefined, headers: {}, response };
     }
     case 'POST': {
       const read = await readJsonBody(server, request);
       if (read.kind === 'respond') return read;
       const refusal = checkMessages(server, request, auth, read.value);
-      if (refusal) return refusal;
       const { value: body, bytes } = read;
-      const response = responseDuties(server, request, auth);
+      if (refusal) return server.jsonRpcErrorBody ? asRpcError(refusal, body) : refusal;
+      const response = responseDuties(server, request, auth, body);
       return { kind: 'allow', auth, body, bytes, headers: {}, response };
     }
     default:

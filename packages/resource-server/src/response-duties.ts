@@ -1,18 +1,61 @@
+import { rpcError, unknownSession } from './answers.ts';
 import type { McpAuth } from './auth.ts';
 import type { McpServer } from './mcp-server.ts';
-import type { GuardRequest, ResponseDuties } from './request.ts';
+import type { GuardRequest, Respond, ResponseDuties, ResponseHead } from './request.ts';
+import { hideTools } from './tool-list.ts';
 
-/** What is left to do while this request is answered. `body` is what was checked; undefined without one. */
+const sessionHeader = 'mcp-session-id';
+
+/** Refuses a session of somebody else exactly like one that does not exist (RS-48). */
+export function checkSession(
+  server: McpServer,
+  request: GuardRequest,
+  auth: McpAuth,
+): Respond | undefined {
+  if (!server.sessions) return undefined;
+  const [session, ...others] = request.header(sessionHeader);
+  if (session === undefined) return undefined;
+  if (others.length > 0) return rpcError(400, -32600, 'Send one Mcp-Session-Id');
+  if (server.sessions.allows(session, auth)) return undefined;
+  server.runtime.log({
+    level: 'info',
+    event: 'session_refused',
+    message: 'a caller used the session of another; it was answered as unknown',
+    clientId: auth.clientId,
+    subject: auth.extra.subject,
+  });
+  return unknownSession();
+}
+
+/** What is left to do while this request is answered. `body` is the one that was checked; undefined without one. */
 export function responseDuties(
   server: McpServer,
   request: GuardRequest,
   auth: McpAuth,
+  body: unknown,
 ): ResponseDuties {
   return {
-    started: () => undefined,
+    started: (head) => followSession(server, request, auth, head),
     endAfterMs: server.closeStreamOnExpiry ? endOfStream(server, request, auth) : undefined,
-    rewrite: undefined,
+    rewrite: hideTools(server, request, auth, body),
   };
+}
+
+/**
+ * A session belongs to the caller to whom it was given (RS-48). One that this process did not see created
+ * belongs to the first caller for whom the handler accepted it.
+ */
+function followSession(
+  { sessions }: McpServer,
+  request: GuardRequest,
+  auth: McpAuth,
+  { status, header }: ResponseHead,
+): void {
+  const [sent] = request.header(sessionHeader);
+  const session = header(sessionHeader) ?? sent;
+  if (!session || status < 200 || status >= 300) return;
+  if (request.method === 'DELETE') sessions?.release(session);
+  else sessions?.bind(session, auth);
 }
 
 const marginMs = 60_000;

@@ -10,12 +10,18 @@ export type ScopeRules = {
   readonly base: readonly string[];
   readonly supported: readonly string[];
   forTool(call: ToolCall): Alternatives;
+  /** What a tool needs in any case; undefined where that depends on the arguments. */
+  forListing(tool: string): Alternatives | undefined;
   forMethod(call: MethodCall): Alternatives;
   /** Whether a grant covers a scope, with everything the granted ones imply (RS-41). */
   covers(granted: readonly string[], scope: string): boolean;
 };
 
-type Compiled<Call> = (call: Call) => Alternatives;
+type Compiled<Call> = {
+  readonly of: (call: Call) => Alternatives;
+  /** Without a call; undefined for a function. */
+  readonly fixed: Alternatives | undefined;
+};
 
 /**
  * Compiles the scope map of one server (RS-35). Names are looked up in maps, so that `__proto__` or
@@ -45,9 +51,10 @@ export function compileScopeRules(options: McpServerOptions): ScopeRules {
   const base = (options.baseScopes ?? []).map(mention);
   const compile = <Call>(rule: ScopeRule | ((call: Call) => ScopeRule)): Compiled<Call> => {
     // What a function answers may come from arguments: it is checked and not kept.
-    if (typeof rule === 'function') return (call) => alternatives(rule(call), base, check);
+    if (typeof rule === 'function')
+      return { of: (call) => alternatives(rule(call), base, check), fixed: undefined };
     const fixed = alternatives(rule, base, mention);
-    return () => fixed;
+    return { of: () => fixed, fixed };
   };
 
   const tools = new Map(
@@ -66,8 +73,9 @@ export function compileScopeRules(options: McpServerOptions): ScopeRules {
   return {
     base,
     supported: [...mentioned],
-    forTool: (call) => tools.get(call.tool)?.(call) ?? unlisted,
-    forMethod: (call) => methods.get(call.method)?.(call) ?? [base],
+    forTool: (call) => tools.get(call.tool)?.of(call) ?? unlisted,
+    forListing: (tool) => (tools.has(tool) ? tools.get(tool)?.fixed : unlisted),
+    forMethod: (call) => methods.get(call.method)?.of(call) ?? [base],
     covers,
   };
 }
