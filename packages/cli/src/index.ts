@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander';
 import { devCommand } from './commands/dev.ts';
 import { keysCommand } from './commands/keys.ts';
 import { migrateCommand } from './commands/migrate.ts';
+import { proxyCommand } from './commands/proxy.ts';
 import { rekeyCommand } from './commands/rekey.ts';
 import { revokeCommand } from './commands/revoke.ts';
 import { serveCommand } from './commands/serve.ts';
@@ -20,6 +21,7 @@ const COMMANDS = [
   keysCommand,
   sessionsCommand,
   rekeyCommand,
+  proxyCommand,
   validateCommand,
   testCommand,
 ];

@@ -1,0 +1,56 @@
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
+import type { GuardEvent } from '@gatewarden/resource-server';
+import { type AccessEntry, accessEntry, newRecord, type RequestRecord } from './access-log.ts';
+import { answerFailure, internal } from './answers.ts';
+import { exchange, type Passage } from './exchange.ts';
+import { elapsedMs, newRequestId } from './runtime/machine.ts';
+import type { ToolGuard } from './tool-guard.ts';
+
+type Handling = {
+  readonly guard: ToolGuard;
+  readonly passage: Passage;
+  readonly now: () => Date;
+  readonly log: (event: GuardEvent) => void;
+  readonly accessLog: ((entry: AccessEntry) => void) | undefined;
+};
+
+/** Handles every request of the public port: one exchange, one line in the access log, one count. */
+export function requestListener(handling: Handling): RequestListener {
+  const { guard, passage } = handling;
+  return (request, response) => {
+    const record = newRecord(newRequestId(), handling.now(), elapsedMs());
+    response.once('close', () => finished(handling, request, response, record));
+    guard.noting(record, () => {
+      exchange(passage, guard.current(), request, response, record).catch((error: unknown) => {
+        record.outcome = 'failed';
+        record.reason = internal.error;
+        // A stack would be more, and could quote what a caller sent.
+        const name = error instanceof Error ? error.name : 'unknown';
+        handling.log({
+          level: 'warn',
+          event: 'proxy_failed',
+          message: `request ${record.id} failed in the proxy itself: ${name}`,
+        });
+        answerFailure(response, internal, undefined);
+      });
+    });
+  };
+}
+
+function finished(
+  { passage, accessLog }: Handling,
+  request: IncomingMessage,
+  response: ServerResponse,
+  record: RequestRecord,
+): void {
+  const status = response.headersSent ? response.statusCode : 0;
+  if (!response.writableFinished && record.outcome !== 'failed') record.outcome = 'left';
+  passage.metrics.finished(record.outcome, status);
+  accessLog?.(
+    accessEntry(record, {
+      method: request.method ?? '',
+      status,
+      durationMs: elapsedMs() - record.startedMs,
+    }),
+  );
+}
