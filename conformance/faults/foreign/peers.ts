@@ -1,0 +1,40 @@
+import type { Ending } from '../good-server.ts';
+import { startFastMcp } from './fastmcp.ts';
+import { startKeycloakShaped } from './keycloak-shaped.ts';
+import { startOidcProvider } from './oidc-provider.ts';
+import { startSdkExample } from './sdk-example.ts';
+
+/** A server that others wrote. */
+export type Peer = {
+  readonly name: string;
+  readonly about: string;
+  /** Starts it; returns the address of its MCP endpoint. */
+  readonly start: (t: Ending) => Promise<string>;
+};
+
+export const PEERS: readonly Peer[] = [
+  {
+    name: 'MCP TypeScript SDK 1.x, example server',
+    about:
+      'The example of the official SDK, started with `--oauth`: MCP on one port, its demonstration of an authorization server on another.',
+    start: startSdkExample,
+  },
+  {
+    name: 'FastMCP, OAuth proxy',
+    about:
+      'A FastMCP server for TypeScript with `auth: new OAuthProvider(…)` as its documentation shows it, in front of another authorization server.',
+    start: startFastMcp,
+  },
+  {
+    name: 'oidc-provider with an SDK resource server',
+    about:
+      'A certified OpenID provider, set up for public clients with PKCE, registration and resource indicators; the MCP server is composed of parts of the official SDK 1.x.',
+    start: startOidcProvider,
+  },
+  {
+    name: 'Metadata in the shape of Keycloak with an SDK resource server',
+    about:
+      'An issuer with a path, discovery of OpenID with the path in front only, the implicit flow still listed and no public clients at the token endpoint.',
+    start: startKeycloakShaped,
+  },
+];
