@@ -39,7 +39,9 @@ export type RefusalReason =
   | 'missing_claim'
   | 'scope_mismatch'
   | 'unknown_key'
-  | 'signature';
+  | 'signature'
+  | 'sender_constrained'
+  | 'revoked';
 
 const descriptions: Readonly<Record<RefusalReason, string>> = {
   too_large: 'The access token is too large',
@@ -56,6 +58,8 @@ const descriptions: Readonly<Record<RefusalReason, string>> = {
   scope_mismatch: 'The scope claims of the access token disagree',
   unknown_key: 'The access token is signed with an unknown key',
   signature: 'The signature of the access token is not valid',
+  sender_constrained: 'The access token is bound to a key and came without proof of it',
+  revoked: 'The access token was revoked',
 };
 
 /** The sentence a client gets for a refused token. Fixed texts only, so that no token content is echoed (RS-12). */

@@ -1,13 +1,16 @@
+import { proxiedAsMetadata } from './as-metadata.ts';
 import { ConfigurationError } from './errors.ts';
 import { metadataRoot, metadataWarnings, protectedResourceMetadata } from './metadata.ts';
 import { checkOptionKinds } from './option-check.ts';
 import type { McpServerOptions } from './options.ts';
-import { notFollowed, type RevocationWatch } from './revocation-watch.ts';
+import type { Respond } from './request.ts';
+import { revocationWatch } from './revocation-options.ts';
+import type { RevocationWatch } from './revocation-watch.ts';
 import { type Runtime, runtimeOf } from './runtime/defaults.ts';
 import { compileScopeRules, type ScopeRules } from './scope-rules.ts';
 import { type SessionBindings, sessionBindings } from './sessions.ts';
-import { rememberedValidation, type TokenCheck } from './token-cache.ts';
-import { canonicalAudience, type KeySets, trustedIssuers } from './trust.ts';
+import { rememberedValidation, type TokenCheck, type TokenTally } from './token-cache.ts';
+import { canonicalAudience, type KeySets, type Trust, trustedIssuers } from './trust.ts';
 import { configuredUrl, isLoopbackName } from './urls.ts';
 
 /** A declaration, checked and ready to decide with. */
@@ -16,6 +19,8 @@ export type McpServer = {
   readonly rules: ScopeRules;
   readonly checkToken: TokenCheck;
   readonly revocations: RevocationWatch;
+  readonly trusted: ReadonlyMap<string, Trust>;
+  readonly tally: TokenTally;
   readonly highRiskTools: ReadonlySet<string>;
   readonly resource: URL;
   /** Exact paths of the endpoint in this process, each with and without a trailing slash. */
@@ -36,6 +41,8 @@ export type McpServer = {
   readonly challengeIncludesGranted: boolean;
   readonly refuseLaterBatches: boolean;
   readonly closeStreamOnExpiry: boolean;
+  /** Answers with the authorization server's metadata; undefined where that is not served (RS-6). */
+  readonly asMetadata: (() => Promise<Respond>) | undefined;
   readonly checkMcpHeaders: boolean;
   readonly jsonRpcErrorBody: boolean;
   readonly hideUnpermittedTools: boolean;
@@ -58,6 +65,8 @@ export function prepareMcpServer(options: McpServerOptions, keySets: KeySets): M
   const resource = options.resource ?? String(metadata['resource']);
   const trusted = trustedIssuers(options, resource, runtime, keySets);
   const clockSkewSeconds = numberWithin('clockSkewSeconds', options.clockSkewSeconds ?? 30, 0, 300);
+  const revocations = revocationWatch(options, trusted, clockSkewSeconds, runtime);
+  const tally: TokenTally = { accepted: 0, unavailable: 0, refused: new Map() };
   const accepts = (audience: string): boolean =>
     [...trusted.values()].some((trust) => trust.audiences.has(canonicalAudience(audience)));
   for (const message of metadataWarnings(
@@ -70,8 +79,10 @@ export function prepareMcpServer(options: McpServerOptions, keySets: KeySets): M
   return {
     runtime,
     rules,
-    checkToken: rememberedValidation({ trusted, clockSkewSeconds, runtime }),
-    revocations: notFollowed,
+    checkToken: rememberedValidation({ trusted, clockSkewSeconds, runtime, revocations, tally }),
+    revocations,
+    trusted,
+    tally,
     highRiskTools: new Set(options.highRiskTools ?? []),
     resource: URL.canParse(resource) ? new URL(resource) : endpoint,
     paths: new Set(
@@ -96,6 +107,7 @@ export function prepareMcpServer(options: McpServerOptions, keySets: KeySets): M
     challengeIncludesGranted: options.challengeIncludesGranted ?? false,
     refuseLaterBatches: options.refuseLaterBatches ?? false,
     closeStreamOnExpiry: options.closeStreamOnExpiry ?? true,
+    asMetadata: proxiedAsMetadata(options, runtime),
     checkMcpHeaders: options.checkMcpHeaders ?? false,
     jsonRpcErrorBody: options.jsonRpcErrorBody ?? false,
     hideUnpermittedTools: options.hideUnpermittedTools ?? false,

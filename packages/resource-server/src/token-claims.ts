@@ -18,7 +18,7 @@ export function readIdentity(claims: Claims, trust: Trust): Identity | RefusalRe
   const issuer = text(claims['iss']);
   if (subject === undefined || clientId === undefined || issuer === undefined)
     return 'missing_claim';
-  const scopes = trust.own ? ownScopes(claims) : foreignScopes(claims);
+  const scopes = trust.own ? ownScopes(claims, trust.dropIn) : foreignScopes(claims);
   if (!scopes) return 'scope_mismatch';
   const details: TokenDetails = {
     issuer,
@@ -38,8 +38,9 @@ export function readIdentity(claims: Claims, trust: Trust): Identity | RefusalRe
 }
 
 /** `scope` decides; an array `scopes` beside it must say the same, or one of two readers would be wrong. */
-function ownScopes(claims: Claims): string[] | undefined {
+function ownScopes(claims: Claims, eitherAlone = false): string[] | undefined {
   const { scope, scopes } = claims;
+  if (eitherAlone && scope === undefined && Array.isArray(scopes)) return scopeList(scopes, true);
   const granted = scope === undefined ? [] : scopeList(scope, false);
   if (!granted || scopes === undefined) return granted;
   const repeated = Array.isArray(scopes) ? scopeList(scopes, true) : undefined;

@@ -16,8 +16,11 @@ export type ReadToken = {
  * RFC 7515 §4, RFC 7519 §4). The two strict checks make sure that no other parser of the same token can
  * see another algorithm, key or claim than this one.
  */
-export function readToken(token: string): ReadToken | RefusalReason {
-  if (token.length > tokenSizeLimit) return 'too_large';
+export function readToken(
+  token: string,
+  sizeLimit: number = tokenSizeLimit,
+): ReadToken | RefusalReason {
+  if (token.length > sizeLimit) return 'too_large';
   const parts = token.split('.');
   const [header, payload, signature] = parts;
   if (

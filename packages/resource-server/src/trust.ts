@@ -14,6 +14,8 @@ export type Trust = {
   readonly allowUntyped: boolean;
   /** Our own authorization server: its tokens have fixed claim names (RS-22, RS-24). */
   readonly own: boolean;
+  /** The drop-in call of the SDK (RS-28): one scope claim is enough, and its caller compares the audience. */
+  readonly dropIn?: true;
 };
 
 /** Key sets are shared between the servers of one process, by their address or by the issuer that names it. */

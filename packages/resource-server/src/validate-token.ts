@@ -23,6 +23,10 @@ export type ValidToken = {
   readonly algorithm: SigningAlgorithm;
   readonly keyId: string | undefined;
   readonly key: CryptoKey;
+  /** `iat`, in seconds since 1970. */
+  readonly issuedAt: number | undefined;
+  /** `rvk`: the names under which our own tokens are revoked (AS-124). */
+  readonly handles: readonly string[];
 };
 
 export type TokenOutcome =
@@ -61,19 +65,33 @@ export async function validateToken(verifier: Verifier, token: string): Promise<
   if (fault) return refused(fault);
   const identity = readIdentity(claims, trust);
   if (typeof identity === 'string') return refused(identity);
+  const handles = trust.own ? readHandles(claims['rvk']) : [];
+  if (!handles) return refused('malformed');
 
   const found = await trust.keys.find(algorithm, keyId);
   if (found.kind === 'unavailable') return found;
   if (found.kind === 'unknown') return refused('unknown_key');
   if (!(await isSigned(token, found.key, algorithm))) return refused('signature');
-  return { kind: 'valid', token: { ...identity, trust, algorithm, keyId, key: found.key } };
+  const issuedAt = isTime(claims['iat']) ? claims['iat'] : undefined;
+  const valid = { ...identity, trust, algorithm, keyId, key: found.key, issuedAt, handles };
+  return { kind: 'valid', token: valid };
+}
+
+/** A list that cannot be read could hold a revoked name, so it is not taken for an empty one. */
+function readHandles(value: unknown): readonly string[] | undefined {
+  if (value === undefined) return [];
+  const handles: readonly unknown[] = Array.isArray(value) ? value : [value];
+  return handles.length <= 16 && handles.every((handle) => typeof handle === 'string')
+    ? handles
+    : undefined;
 }
 
 function readKeyId(value: unknown): string | undefined {
   return typeof value === 'string' && value.length <= 256 ? value : undefined;
 }
 
-async function isSigned(
+/** Whether a compact JWS was signed with this key by this algorithm (RFC 7515 §5.2). */
+export async function isSigned(
   token: string,
   key: CryptoKey,
   algorithm: SigningAlgorithm,
@@ -104,6 +122,7 @@ function checkType(
 
 /** RFC 8707 §2: the token must name this server, in one of the configured spellings. */
 function checkAudience(audience: unknown, trust: Trust): RefusalReason | undefined {
+  if (trust.dropIn) return undefined;
   const named: readonly unknown[] = Array.isArray(audience) ? audience : [audience];
   if (!named.every((name) => typeof name === 'string')) return 'audience';
   return named.some((name) => trust.audiences.has(canonicalAudience(name)))

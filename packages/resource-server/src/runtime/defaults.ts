@@ -1,3 +1,5 @@
+import { worksInBackground } from './timers.ts';
+
 /** What happened, for the operator. Never contains a token; ids come from tokens and are cut and cleaned (RS-29). */
 export type GuardEvent = {
   readonly level: 'warn' | 'info';
@@ -14,7 +16,15 @@ export type Log = (event: GuardEvent) => void;
 export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
 
 /** Everything this package takes from outside of itself: time, the network and a place for messages. */
-export type Runtime = { readonly now: () => Date; readonly fetch: Fetch; readonly log: Log };
+export type Runtime = {
+  readonly now: () => Date;
+  readonly fetch: Fetch;
+  readonly log: Log;
+  /** A number from 0 up to 1, to spread what many processes would do at once. Never a secret. */
+  readonly random: () => number;
+  /** Whether work may go on between requests. */
+  readonly background: boolean;
+};
 
 /** Warnings go to the console; refusals are silent unless a `log` is given, because a stranger can cause any number of them. */
 function logToConsole(event: GuardEvent): void {
@@ -22,10 +32,17 @@ function logToConsole(event: GuardEvent): void {
 }
 
 /** Fills in the clock, the network and the log of the process where none are given. */
-export function runtimeOf(given: { now?: () => Date; fetch?: Fetch; log?: Log }): Runtime {
+export function runtimeOf(given: {
+  readonly now?: () => Date;
+  readonly fetch?: Fetch;
+  readonly log?: Log;
+  readonly background?: boolean;
+}): Runtime {
   return {
     now: given.now ?? (() => new Date()),
     fetch: given.fetch ?? ((url, init) => fetch(url, init)),
     log: given.log ?? logToConsole,
+    random: () => Math.random(),
+    background: given.background ?? worksInBackground(),
   };
 }

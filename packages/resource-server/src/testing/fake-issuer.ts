@@ -2,6 +2,7 @@ import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { TestContext } from 'node:test';
 import { CompactSign, exportJWK, generateKeyPair, type JWK } from 'jose';
+import { type FakeFeed, fakeFeed } from './fake-feed.ts';
 
 export const resourceId = 'res_1234567890';
 export const siblingId = 'res_9876543210';
@@ -21,6 +22,8 @@ export type FakeIssuer = {
   published: unknown[];
   /** How `/keys` answers instead of with the set. */
   answer: ((response: ServerResponse) => void) | undefined;
+  /** Its revocation feed. */
+  readonly feed: FakeFeed;
   /** How often `/keys` was asked. */
   fetches: number;
   readonly clock: { now: Date };
@@ -43,6 +46,7 @@ export async function newKey(kid: string, alg = 'RS256'): Promise<SigningKey> {
 export async function startFakeIssuer(t: TestContext, key?: SigningKey): Promise<FakeIssuer> {
   const first = key ?? (await newKey('snk_1'));
   const server = createServer((request, response) => {
+    if (issuer.feed.handle(request, response)) return undefined;
     if (request.url !== '/keys') return response.writeHead(404).end();
     issuer.fetches += 1;
     if (issuer.answer) return issuer.answer(response);
@@ -60,6 +64,7 @@ export async function startFakeIssuer(t: TestContext, key?: SigningKey): Promise
     key: first,
     published: [first.jwk],
     answer: undefined,
+    feed: fakeFeed({ issuer: () => url, resourceId, now: () => issuer.clock.now, key: first }),
     fetches: 0,
     clock: { now: new Date('2026-11-02T10:00:00Z') },
     advance(seconds) {
