@@ -128,6 +128,12 @@ const REFUSED: readonly (readonly [string, string, string, RegExp])[] = [
     "import { x } from '@gatewarden/server';",
     /no imports of ours/,
   ],
+  [
+    'the server from the conformance tests of adapters',
+    'conformance/adapters/a.ts',
+    "import { x } from '@gatewarden/server';",
+    /no imports of ours/,
+  ],
 ];
 
 for (const [what, path, line, expected] of REFUSED) {
@@ -140,6 +146,11 @@ for (const [what, path, line, expected] of REFUSED) {
 }
 
 const ALLOWED: readonly (readonly [string, string, string])[] = [
+  [
+    'an adapter from the conformance tests of adapters',
+    'conformance/adapters/a.ts',
+    "import { x } from '@gatewarden/express';",
+  ],
   ['a folder above', `${SERVER}/login/a.ts`, "import { x } from '../clients/clients.store.ts';"],
   [
     'the vocabulary from an endpoint',

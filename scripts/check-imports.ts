@@ -112,9 +112,19 @@ function checkServerFile(from: string, imported: Import): string | undefined {
   return imported.typeOnly && fence.typesAllowed?.test(from) ? undefined : fence.why;
 }
 
-/** Suites of functions rather than of servers: the package that is under test there, and nothing else of ours. */
+/** Suites of functions rather than of servers: what is under test there, and nothing else of ours. */
 const CONFORMANCE_IMPORTS: Readonly<Record<string, readonly string[]>> = {
   'conformance/faults/': ['doctor'],
+  'conformance/adapters/': [
+    'resource-server',
+    'express',
+    'fastify',
+    'hono',
+    'next',
+    'fastmcp',
+    'xmcp',
+    'mcp-sdk',
+  ],
 };
 
 function checkPackages(file: SourceFile, { specifier }: Import): string | undefined {

@@ -9,6 +9,12 @@ import { listFiles, readSource } from './source-files.ts';
 
 const LIST = 'docs/requirements.yaml';
 const TABLE = 'docs/requirements.md';
+/** Tests, and the tables whose rows are the tests of every adapter. */
+const TITLED = [
+  'packages/**/*.test.ts',
+  'conformance/**/*.test.ts',
+  'conformance/adapters/table-*.ts',
+];
 const LEVELS = ['MUST', 'SHOULD', 'MAY'];
 
 /** Reads the list and refuses what is not one: ids twice, unknown levels, empty texts. */
@@ -109,7 +115,7 @@ export function requirementsTable(requirements, files) {
 
 function main(root, check) {
   const requirements = readRequirements(readFileSync(join(root, LIST), 'utf8'));
-  const paths = listFiles(root, ['packages/**/*.test.ts', 'conformance/**/*.test.ts']);
+  const paths = listFiles(root, TITLED);
   const files = paths.map((path) => ({ path, titles: titlesOf(readSource(root, path)) }));
   const titles = files.reduce((sum, one) => sum + one.titles.length, 0);
   const { text, problems } = requirementsTable(requirements, files);

@@ -1,1 +1,1 @@
-export {};
+export { authOf, gatewarden } from './gatewarden.ts';

@@ -1,1 +1,1 @@
-export {};
+export { type FastMcpServer, gatewarden, type Protection } from './gatewarden.ts';

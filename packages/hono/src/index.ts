@@ -1,1 +1,1 @@
-export {};
+export { type GatewardenVariables, gatewarden } from './gatewarden.ts';

@@ -1,1 +1,2 @@
-export {};
+export { KeysUnavailableError } from './errors.ts';
+export { type AccessTokenVerifier, accessTokenVerifier, type VerifierErrors } from './verifier.ts';

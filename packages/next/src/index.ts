@@ -1,1 +1,7 @@
-export {};
+export {
+  metadataRoute,
+  protect,
+  type RouteContext,
+  type RouteHandler,
+  type RouteHandlers,
+} from './gatewarden.ts';

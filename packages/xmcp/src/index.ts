@@ -1,1 +1,1 @@
-export {};
+export { gatewarden, type Middleware } from './gatewarden.ts';

@@ -88,7 +88,11 @@ export async function serve(
     server.closeAllConnections();
     server.close();
   });
-  const { port } = server.address() as AddressInfo;
+  return clientOf((server.address() as AddressInfo).port);
+}
+
+/** Clients of a server that listens on this machine already. */
+export function clientOf(port: number): Pick<Guarded, 'port' | 'send' | 'raw'> {
   return { port, send: (sent) => send(port, sent), raw: (bytes) => sendRaw(port, bytes) };
 }
 
