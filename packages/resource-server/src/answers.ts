@@ -163,14 +163,33 @@ export function asRpcError(answer: Respond, body: unknown): Respond {
 
 /** The metadata document, public and cacheable (RS-5). */
 export function metadataDocument(server: McpServer): Respond {
+  return publicDocument(server.metadata, 3_600);
+}
+
+/** The metadata of the authorization server, passed on (RS-6). */
+export function authorizationServerDocument(body: string): Respond {
+  return publicDocument(body, 300);
+}
+
+/** 503 in place of a document that could not be fetched. */
+export function metadataUnavailable(retryAfterSeconds: number): Respond {
+  const description = 'The authorization server cannot be reached at the moment';
+  return json(
+    503,
+    { error: 'temporarily_unavailable', error_description: description },
+    { 'retry-after': String(retryAfterSeconds) },
+  );
+}
+
+function publicDocument(body: string, maxAgeSeconds: number): Respond {
   return {
     kind: 'respond',
     status: 200,
     headers: {
       'content-type': 'application/json',
-      'cache-control': 'public, max-age=3600',
+      'cache-control': `public, max-age=${maxAgeSeconds}`,
       'access-control-allow-origin': '*',
     },
-    body: server.metadata,
+    body,
   };
 }
