@@ -77,7 +77,7 @@ export async function answerAuthorization(
   { place, keys, memory }: { place: Place; keys: Keys; memory: Memory },
   request: Incoming,
 ): Promise<Answer> {
-  const base = new URL(place.issuer).pathname;
+  const base = place.issuer.slice(place.issuerOrigin.length);
   const documents = [
     `/.well-known/oauth-authorization-server${base}`,
     `/.well-known/openid-configuration${base}`,

@@ -25,6 +25,8 @@ export type Names = { readonly resource: string; readonly authorization: string 
 export type StartOptions = {
   readonly change?: Change | undefined;
   readonly names?: Names | undefined;
+  /** Endpoint and issuer have no path. */
+  readonly atRoot?: boolean | undefined;
   /** For an https server at its loopback address. */
   readonly certificate?: Certificate | undefined;
 };
@@ -44,7 +46,7 @@ let shared: Promise<Keys> | undefined;
  */
 export async function startReferenceServer(
   t: Ending,
-  { change, names, certificate }: StartOptions = {},
+  { change, names, atRoot, certificate }: StartOptions = {},
 ): Promise<ReferenceServer> {
   shared ??= signingKeys();
   const keys = await shared;
@@ -58,15 +60,17 @@ export async function startReferenceServer(
   const resourceOrigin = publicOrigin(resource.origin, names?.resource);
   const issuerOrigin = publicOrigin(authorization.origin, names?.authorization);
   const place: Place = {
-    mcp: `${resourceOrigin}/mcp`,
+    mcp: `${resourceOrigin}${atRoot ? '/' : '/mcp'}`,
     resourceOrigin,
-    issuer: `${issuerOrigin}/todos`,
+    issuer: `${issuerOrigin}${atRoot ? '' : '/todos'}`,
     issuerOrigin,
   };
   const good: Parts = { ...goodResourceParts(place, keys), ...goodAuthorizationParts(place, keys) };
   const parts: Parts = { ...good, ...change?.({ parts: good, place, keys }) };
   const memory = emptyMemory();
-  resource.answer((request) => parts.resourceFront(request, () => answerResource(parts, request)));
+  resource.answer((request) =>
+    parts.resourceFront(request, () => answerResource(parts, place, request)),
+  );
   authorization.answer((request) =>
     parts.authorizationFront(request, () =>
       answerAuthorization(parts, { place, keys, memory }, request),

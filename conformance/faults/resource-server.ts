@@ -5,6 +5,7 @@ import type { Claims, Parts, Place, Refusal } from './parts.ts';
 
 const REQUEST_HEADERS =
   'Authorization, Content-Type, Accept, MCP-Protocol-Version, Mcp-Session-Id, Mcp-Method, Mcp-Name, Last-Event-ID';
+const METADATA_PATH = '/.well-known/oauth-protected-resource';
 const EXPOSED_HEADERS = 'WWW-Authenticate, Mcp-Session-Id, MCP-Protocol-Version, Retry-After';
 const LEGACY_VERSIONS = ['2025-03-26', '2025-06-18', '2025-11-25'];
 const STATELESS_VERSION = '2026-07-28';
@@ -91,10 +92,17 @@ export function grantedScopes(claims: Claims): readonly string[] {
   return typeof claims['scope'] === 'string' ? claims['scope'].split(' ') : [];
 }
 
+/** The well-known address with the path of the endpoint behind it (RFC 9728 section 3.1). */
+function metadataUrl(place: Place): URL {
+  const { origin, pathname } = new URL(place.mcp);
+  const suffix = pathname === '/' ? '' : pathname;
+  return new URL(`${origin}${METADATA_PATH}${suffix}`);
+}
+
 /** A challenge (RFC 6750 section 3, RFC 9728 section 5.1) and the same in words. */
 export function refuse(place: Place, refusal: Refusal): Answer {
   const { status, error, description, scope } = refusal;
-  const metadata = `${place.resourceOrigin}/.well-known/oauth-protected-resource/mcp`;
+  const metadata = metadataUrl(place).href;
   const parameters = [
     ...(error === undefined ? [] : [`error="${error}"`]),
     ...(description === undefined ? [] : [`error_description="${description}"`]),
@@ -114,14 +122,14 @@ function isLoopback(origin: string): boolean {
 }
 
 /** Answers one request to the resource server. */
-export async function answerResource(parts: Parts, request: Incoming): Promise<Answer> {
-  if (
-    request.path === '/.well-known/oauth-protected-resource' ||
-    request.path === '/.well-known/oauth-protected-resource/mcp'
-  ) {
+export async function answerResource(
+  parts: Parts,
+  place: Place,
+  request: Incoming,
+): Promise<Answer> {
+  if (request.path === METADATA_PATH || request.path === metadataUrl(place).pathname)
     return answerMetadata(parts, request);
-  }
-  if (request.path !== '/mcp') return json(404, { error: 'not_found' });
+  if (request.path !== new URL(place.mcp).pathname) return json(404, { error: 'not_found' });
   const cors = parts.resourceCors(request);
   if (request.method === 'OPTIONS') {
     return empty(204, {
