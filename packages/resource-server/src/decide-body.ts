@@ -113,7 +113,7 @@ export function checkMessages(
     for (const scope of scopes ?? satisfied(server, options, auth.scopes)) needed.add(scope);
   }
   if (missing) return insufficientScope(server, [...needed], auth.scopes);
-  const freshness = server.revocations.freshness();
+  const freshness = server.revocations.freshness(auth.extra);
   const risky = (message: Message): boolean =>
     message.kind === 'tool' && server.highRiskTools.has(message.tool);
   // Nobody can say whether the token still counts, so what cannot be undone waits (RS-58).

@@ -1,6 +1,7 @@
 export type { SigningAlgorithm } from './algorithms.ts';
 export type { McpAuth, TokenDetails } from './auth.ts';
 export { ConfigurationError, type ConfigurationErrorCode, type RefusalReason } from './errors.ts';
+export type { FeedHealth, GuardHealth, KeySetHealth, ServerHealth } from './health.ts';
 export { type Admitted, guardNodeRequest, type NodeRequest } from './node.ts';
 export {
   type DefaultPolicy,

@@ -11,10 +11,12 @@ import {
   tokenRequired,
   unavailable,
 } from './answers.ts';
+import { asMetadataPath } from './as-metadata.ts';
 import type { McpAuth } from './auth.ts';
 import { takeToken } from './bearer.ts';
 import { checkMessages, readJsonBody } from './decide-body.ts';
 import { ConfigurationError } from './errors.ts';
+import { type GuardHealth, guardHealth, guardMetrics } from './health.ts';
 import { type McpServer, prepareMcpServer } from './mcp-server.ts';
 import { metadataRoot } from './metadata.ts';
 import type { McpServerOptions } from './options.ts';
@@ -27,6 +29,10 @@ import { decisionFailed, tokenRefused, warnAboutQueryToken } from './token-event
 /** Decides about requests. Made once, when the process starts; adapters call `decide` for each request. */
 export type McpGuard = {
   decide(request: GuardRequest): Promise<Decision>;
+  /** State of key sets and revocation feeds, without secrets (RS-56). */
+  health(): GuardHealth;
+  /** The same and counters of refusals, in the text format of Prometheus. */
+  metrics(): string;
   /** Ends what runs in the background. Nothing of it keeps a process alive. */
   close(): void;
 };
@@ -59,12 +65,18 @@ export function protectMcp<const S extends string>(
     declared.flatMap(({ publicPaths: paths }) => paths ?? []).map(exactPath),
   );
   refusePublicEndpoints(all, publicPaths);
+  const [asMetadata, second] = all.flatMap((server) => server.asMetadata ?? []);
+  if (second)
+    throw new ConfigurationError(
+      'duplicate_path',
+      'proxyAsMetadata can be on for one MCP server of a process only',
+    );
 
   return {
     async decide(request) {
       const path = rawPath(request.target);
-      const document = metadataAnswer(all, first, request, path);
-      if (document) return document;
+      const document = path === asMetadataPath ? asMetadata : metadataAt(all, first, path);
+      if (document) return openDocument(request, document);
       const reading = request.method === 'GET' || request.method === 'HEAD';
       if (reading && publicPaths.has(path)) return { kind: 'public' };
       const server = others.length === 0 ? first : all.find(({ paths }) => paths.has(path));
@@ -82,7 +94,11 @@ export function protectMcp<const S extends string>(
         ? decision
         : { ...decision, headers: { ...cors, ...decision.headers } };
     },
-    close() {},
+    health: () => guardHealth(all),
+    metrics: () => guardMetrics(all),
+    close() {
+      for (const { revocations } of all) revocations.close();
+    },
   };
 }
 
@@ -145,23 +161,31 @@ async function authenticate(server: McpServer, request: GuardRequest): Promise<M
   };
 }
 
-/** Answers for every path below the metadata root, so that nothing behind the guard can be reached by one (RS-1). */
-function metadataAnswer(
+/** What is at a path at or below the metadata root: a document, or nothing, so that nothing behind the guard can be reached by one (RS-1). */
+function metadataAt(
   servers: readonly McpServer[],
   first: McpServer,
-  request: GuardRequest,
   path: string,
-): Respond | undefined {
+): (() => Respond) | undefined {
   const root = path === metadataRoot || path === `${metadataRoot}/`;
   if (!root && !path.startsWith(`${metadataRoot}/`)) return undefined;
   const server =
     servers.find(({ metadataPaths }) => metadataPaths.has(path)) ?? (root ? first : undefined);
-  const open = { 'access-control-allow-origin': '*' }; // also for refusals: a browser looks at several addresses
-  if (!server) return withHeaders(notFound(), open);
+  return server ? () => metadataDocument(server) : notFound;
+}
+
+/** For refusals too: a browser looks at several addresses. */
+const open = { 'access-control-allow-origin': '*' };
+
+/** A document that anybody may read, from any page. */
+async function openDocument(
+  request: GuardRequest,
+  read: () => Respond | Promise<Respond>,
+): Promise<Respond> {
+  if (read === notFound) return withHeaders(notFound(), open);
   if (request.method === 'OPTIONS') return preflight(open, metadataMethods);
   const reading = request.method === 'GET' || request.method === 'HEAD';
-  if (reading) return metadataDocument(server);
-  return withHeaders(methodNotAllowed(metadataMethods), open);
+  return withHeaders(reading ? await read() : methodNotAllowed(metadataMethods), open);
 }
 
 function withHeaders(answer: Respond, added: Respond['headers']): Respond {
