@@ -24,6 +24,7 @@ export const SERVER_ORDER: readonly (readonly string[])[] = [
   ['oauth/discovery'],
   ['oauth/authorize'],
   ['oauth/token'],
+  ['oauth/revocations'],
   ['portal'],
   ['webhooks'],
   ['operations'],

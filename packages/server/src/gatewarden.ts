@@ -20,6 +20,7 @@ import {
 } from './keys/signing-keys.ts';
 import { mounts } from './mounts.ts';
 import { OPEN_PATHS } from './oauth/discovery/open-paths.ts';
+import { revocationsWritten } from './oauth/revocations/feeds.ts';
 import { openStorage } from './open-storage.ts';
 import { mountRpcs } from './rpcs.ts';
 import { type Config, isLoopbackHost, warnAboutConfig } from './runtime/config.ts';
@@ -184,6 +185,9 @@ async function listenForChanges(database: Database): Promise<void> {
     // An empty payload says that notifications were missed.
     if (payload === '' || payload.includes('"signing_keys"')) forgetSigningKeys(database);
   });
+  await database.listen('gatewarden_revocations', (payload) =>
+    revocationsWritten(database, payload),
+  );
 }
 
 async function whyNotReady(

@@ -14,6 +14,7 @@ import { mountAuthorize } from './oauth/authorize/authorize.routes.ts';
 import { mountConsent } from './oauth/authorize/consent.page.ts';
 import { mountJwks } from './oauth/discovery/jwks.routes.ts';
 import { mountMetadata } from './oauth/discovery/metadata.routes.ts';
+import { mountRevocationFeed } from './oauth/revocations/revocation-feed.routes.ts';
 import { mountIntrospection } from './oauth/token/introspection.routes.ts';
 import { mountRevocation } from './oauth/token/revocation.routes.ts';
 import { mountToken } from './oauth/token/token.routes.ts';
@@ -39,6 +40,7 @@ export const mounts: readonly Mount[] = [
   mountRevocation,
   mountIntrospection,
   mountUserinfo,
+  mountRevocationFeed,
   mountRegistration,
   mountClientManagement,
   mountLogos,

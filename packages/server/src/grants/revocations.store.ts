@@ -7,37 +7,65 @@ export type Revocation = {
   readonly kind: RevocationKind;
   readonly value: string;
   readonly mattersUntil: Date;
+  /** When the ending began; it was told, and took effect, a moment later. */
+  readonly createdAt: Date;
 };
 
 /** Where tokens without an MCP server are remembered; such tokens have no feed, only introspection. */
 export const NO_MCP_SERVER = '';
 
-/** What verifiers of one server must still know, in order; `after` gives only newer entries. */
+/**
+ * What verifiers of one server must still know, the newest first, withdrawn keys before all others: `limit` of each at most.
+ * Entries of transactions that have not ended yet are not seen, and get higher numbers than all that are.
+ */
 export async function listRevocations(
   db: Db,
-  by: {
-    environmentId: string;
-    mcpServerId: string;
-    now: Date;
-    after?: bigint | undefined;
-    limit: number;
-  },
+  by: { environmentId: string; mcpServerId: string; now: Date; limit: number },
 ): Promise<Revocation[]> {
+  const { environmentId, mcpServerId, now, limit } = by;
+  const live = sql`environment_id = ${environmentId} and mcp_server_id = ${mcpServerId} and seq > 0 and matters_until > ${now}`;
   const rows = await db.rows<{
     seq: bigint;
     kind: RevocationKind;
     value: string;
     matters_until: Date;
+    created_at: Date;
   }>(sql`
-    select seq, kind, value, matters_until from revocations
-     where environment_id = ${by.environmentId} and mcp_server_id = ${by.mcpServerId} and seq > ${by.after ?? 0n} and matters_until > ${by.now}
-     order by seq limit ${by.limit}`);
+    (select seq, kind, value, matters_until, created_at from revocations where ${live} and kind = 'kid' order by seq desc limit ${limit})
+    union all
+    (select seq, kind, value, matters_until, created_at from revocations where ${live} and kind <> 'kid' order by seq desc limit ${limit})`);
   return rows.map((row) => ({
     seq: row.seq,
     kind: row.kind,
     value: row.value,
     mattersUntil: row.matters_until,
+    createdAt: row.created_at,
   }));
+}
+
+/** Where a server's feed stands. */
+export type FeedHead = {
+  /** Of the newest entry there ever was; 0 before the first. */
+  readonly seq: bigint;
+  /**
+   * Differs after everything by which the numbers can have gone back: another cluster, a failover or a restart (start time of
+   * the database server), another database (its oid), a table that was filled anew (its file).
+   */
+  readonly origin: string;
+};
+
+export async function findFeedHead(
+  db: Db,
+  by: { environmentId: string; mcpServerId: string },
+): Promise<FeedHead> {
+  const rows = await db.rows<{ seq: bigint; origin: string }>(sql`
+    select coalesce(feed.newest_seq, 0) as seq,
+      concat_ws(' ', coalesce(feed.seed::text, 'none'), extract(epoch from pg_postmaster_start_time()), place.oid, pg_relation_filenode('revocation_feeds')) as origin
+      from pg_database place left join revocation_feeds feed on feed.environment_id = ${by.environmentId} and feed.mcp_server_id = ${by.mcpServerId}
+     where place.datname = current_database()`);
+  const row = rows[0];
+  if (!row) throw new Error('the database has no name');
+  return { seq: row.seq, origin: row.origin };
 }
 
 /** Revokes one token by its `jti`; once is enough. */
