@@ -8,6 +8,7 @@ type Sent = {
   readonly headers?: readonly (readonly [string, string])[];
   readonly token?: string;
   readonly body?: string | Uint8Array;
+  readonly signal?: AbortSignal;
 };
 
 export type Client = {
@@ -50,6 +51,7 @@ function open(port: number, sent: Sent): Promise<Opened> {
       method: sent.method ?? (sent.body === undefined ? 'GET' : 'POST'),
       path: sent.path ?? '/mcp',
       headers: headersOf(port, sent).flat(),
+      ...(sent.signal ? { signal: sent.signal } : {}),
     });
     request.on('error', reject);
     request.on('response', (response) => resolve({ request, response, ...reading(response) }));
