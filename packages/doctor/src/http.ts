@@ -22,7 +22,6 @@ export type Answer = {
   readonly text: string;
   /** False: it was larger, slower or broke off. */
   readonly complete: boolean;
-  readonly tookMs: number;
 };
 
 export type FailureReason =

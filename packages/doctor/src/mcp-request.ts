@@ -65,11 +65,11 @@ export function isEventStream(answer: Answer): boolean {
   return /^text\/event-stream\b/i.test(header(answer, 'content-type') ?? '');
 }
 
-/** Whether a call was carried out: a JSON-RPC result, not an error. */
+/** Whether a call was carried out: a JSON-RPC result that is no error, neither of the protocol nor of a tool. */
 export function isCarriedOut(answer: Answer): boolean {
   if (answer.status < 200 || answer.status > 299) return false;
-  const message = rpcMessage(answer);
-  return message !== undefined && 'result' in message;
+  const result = objectOf(rpcMessage(answer)?.['result']);
+  return result !== undefined && result['isError'] !== true;
 }
 
 function firstEventData(text: string): unknown {

@@ -1,5 +1,5 @@
 import { Agent } from 'undici';
-import type { Answer, FailureReason, HttpClient, Outcome, Request } from '../http.ts';
+import type { FailureReason, HttpClient, Outcome, Request } from '../http.ts';
 import type { AddressPolicy } from './addresses.ts';
 import { pause } from './machine.ts';
 import { AddressRefused, pinnedConnector, type Resolve, TLS_FAILURE } from './pinned-connector.ts';
@@ -19,6 +19,15 @@ const MOST_HEADER_BYTES = 32_768;
 const STREAM_MS = 1_500;
 const USER_AGENT = 'gatewarden-doctor/0.1 (examines MCP servers)';
 
+/** An answer before its body is read. */
+type Received = {
+  readonly status: number;
+  readonly headers: ReadonlyMap<string, readonly string[]>;
+  readonly body: AsyncIterable<unknown>;
+  /** Stops reading; the connection is given up. */
+  readonly cancel: () => void;
+};
+
 /** Sends single requests: no redirects followed, no cookies, no proxy, bounded in time, size and rate. */
 export function createHttpClient(options: HttpClientOptions): HttpClient {
   const agent = new Agent({
@@ -37,10 +46,36 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
       if (problem) return { kind: 'failed', url: request.url, reason: 'bad-url', detail: problem };
       await turn(new URL(request.url));
       requests += 1;
-      return await exchange(agent, request, options);
+      return await send(agent, request, options);
     },
     close: () => agent.destroy(),
   };
+}
+
+async function exchange(agent: Agent, request: Request, signal: AbortSignal): Promise<Received> {
+  const url = new URL(request.url);
+  const {
+    statusCode,
+    headers: raw,
+    body,
+  } = await agent.request({
+    origin: url.origin,
+    // As given and not as a URL parser would tidy it: some checks are about exactly that.
+    path: request.rawPath ?? `${url.pathname}${url.search}`,
+    method: request.method,
+    headers: headerList(request),
+    body: request.body ?? null,
+    signal,
+    headersTimeout: 0,
+    bodyTimeout: 0,
+  });
+  const headers = new Map<string, readonly string[]>();
+  for (const [name, value] of Object.entries(raw))
+    if (value !== undefined)
+      headers.set(name.toLowerCase(), typeof value === 'string' ? [value] : value);
+  // Giving up a body half-way is our own doing; what it then complains about is not news.
+  body.on('error', () => undefined);
+  return { status: statusCode, headers, body, cancel: () => void body.destroy() };
 }
 
 /** One request after the other per host, none earlier than the rate allows. */
@@ -57,43 +92,22 @@ function createTurns(options: HttpClientOptions): (url: URL) => Promise<void> {
 function urlProblem(text: string): string | undefined {
   if (!URL.canParse(text)) return 'it is not an absolute address';
   const url = new URL(text);
-  if (url.protocol !== 'https:' && url.protocol !== 'http:')
-    return `it is not http: ${url.protocol}`;
-  return undefined;
+  if (url.protocol === 'https:' || url.protocol === 'http:') return undefined;
+  return `it begins with ${url.protocol}`;
 }
 
-async function exchange(
-  agent: Agent,
-  request: Request,
-  options: HttpClientOptions,
-): Promise<Outcome> {
-  const url = new URL(request.url);
+async function send(agent: Agent, request: Request, options: HttpClientOptions): Promise<Outcome> {
   const timeout = AbortSignal.timeout(request.timeoutMs ?? options.timeoutMs);
   const signal = options.signal ? AbortSignal.any([options.signal, timeout]) : timeout;
-  const started = options.now().getTime();
   try {
-    const response = await agent.request({
-      origin: url.origin,
-      // As given and not as a URL parser would tidy it: some checks are about exactly that.
-      path: request.rawPath ?? `${url.pathname}${url.search}`,
-      method: request.method,
-      headers: headerList(request),
-      body: request.body ?? null,
-      signal,
-      headersTimeout: 0,
-      bodyTimeout: 0,
-    });
-    const headers = headerMap(response.headers);
-    const read = await readBody(response.body, isEventStream(headers), request.method === 'HEAD');
+    const received = await exchange(agent, request, signal);
     return {
       kind: 'answer',
       method: request.method,
       url: request.url,
-      status: response.statusCode,
-      headers,
-      text: read.text,
-      complete: read.complete,
-      tookMs: options.now().getTime() - started,
+      status: received.status,
+      headers: received.headers,
+      ...(await readBody(received)),
     };
   } catch (error) {
     options.signal?.throwIfAborted();
@@ -111,53 +125,32 @@ function headerList(request: Request): string[] {
   return list;
 }
 
-function headerMap(
-  raw: Record<string, string | string[] | undefined>,
-): ReadonlyMap<string, readonly string[]> {
-  const map = new Map<string, readonly string[]>();
-  for (const [name, value] of Object.entries(raw))
-    if (value !== undefined)
-      map.set(name.toLowerCase(), typeof value === 'string' ? [value] : value);
-  return map;
-}
-
-function isEventStream(headers: Answer['headers']): boolean {
-  return /^text\/event-stream\b/i.test(headers.get('content-type')?.[0] ?? '');
-}
-
 /** Reads at most 64 KiB; of an event stream the first event, or what comes within a moment. */
-async function readBody(
-  body: AsyncIterable<unknown> & {
-    destroy(): unknown;
-    on(event: 'error', listener: () => void): unknown;
-  },
-  stream: boolean,
-  empty: boolean,
-): Promise<{ text: string; complete: boolean }> {
+async function readBody(received: Received): Promise<{ text: string; complete: boolean }> {
+  const isStream = /^text\/event-stream\b/i.test(received.headers.get('content-type')?.[0] ?? '');
+  const enough = isStream ? AbortSignal.timeout(STREAM_MS) : undefined;
+  enough?.addEventListener('abort', received.cancel, { once: true });
   const chunks: Uint8Array[] = [];
   let size = 0;
   let complete = true;
-  // Destroying the body below is our own doing; what it then complains about is not news.
-  body.on('error', () => undefined);
-  const enough = AbortSignal.timeout(STREAM_MS);
-  if (stream) enough.addEventListener('abort', () => body.destroy(), { once: true });
   try {
-    for await (const chunk of body) {
+    for await (const chunk of received.body) {
       if (!(chunk instanceof Uint8Array)) break;
       chunks.push(chunk);
       size += chunk.length;
-      if (size > MOST_BYTES) {
-        complete = false;
-        break;
-      }
-      if (stream && /\r?\n\r?\n/.test(Buffer.from(chunk).toString('latin1'))) break;
+      complete = size <= MOST_BYTES;
+      if (!complete || (isStream && hasEvent(chunks))) break;
     }
   } catch {
     // An answer that breaks off is still an answer: status and headers are there.
-    complete = empty;
+    complete = false;
   }
   const text = Buffer.concat(chunks).subarray(0, MOST_BYTES).toString('utf8');
   return { text, complete };
+}
+
+function hasEvent(chunks: readonly Uint8Array[]): boolean {
+  return /^data:.*\r?\n\r?\n/m.test(Buffer.concat(chunks).toString('latin1'));
 }
 
 function failureOf(error: unknown): { reason: FailureReason; detail: string } {
@@ -173,8 +166,8 @@ function failureOf(error: unknown): { reason: FailureReason; detail: string } {
     if (/ENOTFOUND|EAI_AGAIN|ENODATA/.test(code))
       return { reason: 'name', detail: `the name has no address (${code})` };
     if (/TIMEOUT|ETIMEDOUT/.test(code)) return { reason: 'timeout', detail: 'no answer in time' };
-    if (/HEADERS_OVERFLOW|HTTPParser|HPE_|UND_ERR_(RES|REQ|INVALID)/.test(`${code} ${cause.name}`))
-      return { reason: 'protocol', detail: `the answer is not valid HTTP (${code || cause.name})` };
+    if (/HEADERS_OVERFLOW|HPE_|UND_ERR_(RES|REQ|INVALID)/.test(code))
+      return { reason: 'protocol', detail: `the answer is not valid HTTP (${code})` };
     if (code !== '') return { reason: 'connection', detail: `the connection failed (${code})` };
   }
   return { reason: 'connection', detail: 'the connection failed' };

@@ -50,7 +50,8 @@ const open = (endpoint: Endpoint): Gate => ({
 async function answeredWithoutToken(examination: Examination, endpoint: Endpoint): Promise<Gate> {
   const { answer } = endpoint;
   if (!isCarriedOut(answer) && !(endpoint.legacy && isEventStream(answer))) {
-    if (speaksOfAuthorization(answer)) return saidInBody(examination, endpoint, answer);
+    if (speaksOfAuthorization(answer))
+      return saidInBody(examination, endpoint, answer, endpoint.probe);
     return await answeredStateless(examination, endpoint);
   }
   const session = header(answer, 'mcp-session-id');
@@ -67,20 +68,18 @@ async function answeredWithoutToken(examination: Examination, endpoint: Endpoint
     return refusedWithoutToken(examination, endpoint, listing, listed);
   }
   if (listed?.kind === 'answer' && !isCarriedOut(listed) && speaksOfAuthorization(listed))
-    return saidInBody(examination, endpoint, listed);
+    return saidInBody(examination, endpoint, listed, listing);
   // A tool that cannot exist: nothing is carried out, and a server that guards its tools says so here.
-  const called = endpoint.legacy
-    ? undefined
-    : await examination.send(
-        mcpCall(
-          endpoint.url,
-          'tools/call',
-          { name: 'gatewarden_doctor_no_such_tool', arguments: {} },
-          headers,
-        ),
-      );
+  const tooling = (more?: Readonly<Record<string, string | undefined>>) =>
+    mcpCall(
+      endpoint.url,
+      'tools/call',
+      { name: 'gatewarden_doctor_no_such_tool', arguments: {} },
+      { ...headers, ...more },
+    );
+  const called = endpoint.legacy ? undefined : await examination.send(tooling());
   if (called?.kind === 'answer' && called.status < 300 && speaksOfAuthorization(called))
-    return saidInBody(examination, endpoint, called);
+    return saidInBody(examination, endpoint, called, tooling);
   examination.find('open-endpoint', {
     message: 'initialize and tools/list are answered to a caller without a token.',
     evidence: listed ?? answer,
@@ -99,7 +98,7 @@ async function answeredStateless(examination: Examination, endpoint: Endpoint): 
     return open(endpoint);
   }
   if (!isCarriedOut(answer) && speaksOfAuthorization(answer))
-    return saidInBody(examination, endpoint, answer);
+    return saidInBody(examination, endpoint, answer, discover);
   examination.find('open-endpoint', {
     message: isCarriedOut(answer)
       ? 'server/discover is answered to a caller without a token.'
@@ -109,13 +108,18 @@ async function answeredStateless(examination: Examination, endpoint: Endpoint): 
   return open(endpoint);
 }
 
-function saidInBody(examination: Examination, endpoint: Endpoint, answer: Answer): Gate {
+function saidInBody(
+  examination: Examination,
+  endpoint: Endpoint,
+  answer: Answer,
+  probe: Endpoint['probe'],
+): Gate {
   examination.find('unauthorized-as-200', {
     message: `Without a token the status is ${answer.status}, and the refusal stands in the body: ${printable(answer.text, 160)}`,
     evidence: answer,
     headers: ['content-type'],
   });
-  return gateOf(endpoint, endpoint.probe, answer);
+  return gateOf(endpoint, probe, answer);
 }
 
 function refusedWithoutToken(
