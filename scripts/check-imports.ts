@@ -115,6 +115,8 @@ function checkServerFile(from: string, imported: Import): string | undefined {
 /** Suites of functions rather than of servers: what is under test there, and nothing else of ours. */
 const CONFORMANCE_IMPORTS: Readonly<Record<string, readonly string[]>> = {
   'conformance/faults/': ['doctor'],
+  'conformance/server-suite/': ['resource-server', 'proxy'],
+  'conformance/docs-code/': ['resource-server'],
   'conformance/adapters/': [
     'resource-server',
     'express',
