@@ -14,15 +14,21 @@ function challenge(
   server: McpServer,
   parameters: { error?: string; description?: string; scopes?: readonly string[] },
 ): string {
-  const scope = parameters.scopes?.join(' ');
-  const pairs: [string, string | undefined][] = [
-    ['realm', server.realm],
-    ['error', parameters.error],
-    ['error_description', parameters.description],
-    ['scope', scope === '' ? undefined : scope],
-    ['resource_metadata', server.metadataUrl],
-  ];
-  return `Bearer ${pairs.flatMap(([name, value]) => (value === undefined ? [] : [`${name}=${quoted(value)}`])).join(', ')}`;
+  return challengeText({
+    realm: server.realm,
+    error: parameters.error,
+    error_description: parameters.description,
+    scope: parameters.scopes?.join(' '),
+    resource_metadata: server.metadataUrl,
+  });
+}
+
+/** A Bearer challenge of these parameters, in this order; those without a value are left out, and so is an empty scope. */
+export function challengeText(parameters: Readonly<Record<string, string | undefined>>): string {
+  const pairs = Object.entries(parameters).flatMap(([name, value]) =>
+    value === undefined || (name === 'scope' && value === '') ? [] : [`${name}=${quoted(value)}`],
+  );
+  return `Bearer ${pairs.join(', ')}`;
 }
 
 function json(status: number, body: unknown, headers: Headers = {}): Respond {

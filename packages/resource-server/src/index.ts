@@ -1,5 +1,11 @@
 export type { SigningAlgorithm } from './algorithms.ts';
 export type { McpAuth, TokenDetails } from './auth.ts';
+export {
+  CascadeError,
+  type CascadeErrorCode,
+  type CascadeTarget,
+  cascadeHeaders,
+} from './cascade.ts';
 export { ConfigurationError, type ConfigurationErrorCode, type RefusalReason } from './errors.ts';
 export type { FeedHealth, GuardHealth, KeySetHealth, ServerHealth } from './health.ts';
 export { type Admitted, guardNodeRequest, type NodeRequest } from './node.ts';
@@ -27,5 +33,6 @@ export type {
   ResponseHead,
 } from './request.ts';
 export type { Fetch, GuardEvent, Log } from './runtime/defaults.ts';
+export { type ToolScopeError, toolScopeCheck } from './tool-errors.ts';
 export { readToolScopeMap } from './tool-scope-map.ts';
 export { guardFetch, type McpHandler } from './web.ts';

@@ -1,6 +1,11 @@
 import { proxiedAsMetadata } from './as-metadata.ts';
 import { ConfigurationError } from './errors.ts';
-import { metadataRoot, metadataWarnings, protectedResourceMetadata } from './metadata.ts';
+import {
+  metadataRoot,
+  metadataUrlOf,
+  metadataWarnings,
+  protectedResourceMetadata,
+} from './metadata.ts';
 import { checkOptionKinds } from './option-check.ts';
 import type { McpServerOptions } from './options.ts';
 import type { Respond } from './request.ts';
@@ -94,7 +99,7 @@ export function prepareMcpServer(options: McpServerOptions, keySets: KeySets): M
       ),
     ),
     metadata: JSON.stringify(metadata),
-    metadataUrl: `${endpoint.origin}${metadataRoot}${endpoint.pathname === '/' ? '' : endpoint.pathname}`,
+    metadataUrl: metadataUrlOf(options.serverUrl),
     origin: endpoint.origin,
     hosts: new Set(
       [endpoint.host, ...(options.allowedHosts ?? [])].map((host) => host.toLowerCase()),

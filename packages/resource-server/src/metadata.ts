@@ -64,6 +64,12 @@ function wrong(what: string): ConfigurationError {
   return new ConfigurationError('invalid_metadata', `the protected resource metadata ${what}`);
 }
 
+/** The address of the metadata of an endpoint, which challenges point to (RS-14). */
+export function metadataUrlOf(serverUrl: string): string {
+  const { origin, pathname } = configuredUrl('serverUrl', serverUrl);
+  return `${origin}${metadataRoot}${pathname === '/' ? '' : pathname}`;
+}
+
 /**
  * What is likely to make clients refuse the document (RFC 9728 §3.3): they compare `resource` with the URL
  * a person typed, and the authorization server puts it into `aud` (RS-3).

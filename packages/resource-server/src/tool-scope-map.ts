@@ -3,33 +3,38 @@ import type { DefaultPolicy, McpServerOptions, ScopeRule } from './options.ts';
 import { isRecord, parseStrictJson } from './strict-json.ts';
 
 /**
- * Reads a tool scope map kept in a file: `{ tools: { name: { required: [...], any_of: [...] } }, default }`,
- * as JSON text or as the object a YAML parser made of it. Spread the result into the declaration. A file
- * without `default` denies unlisted tools.
+ * Reads a tool scope map kept in a file:
+ * `{ tools: { name: { required: [...], any_of: [...], high_risk: true } }, default }`, as JSON text or as the
+ * object a YAML parser made of it. Spread the result into the declaration. A file without `default` denies
+ * unlisted tools.
  *
  * @throws {ConfigurationError} invalid_tool_map: an unknown key or a value of the wrong kind
  */
 export function readToolScopeMap(
   map: unknown,
-): Required<Pick<McpServerOptions, 'tools' | 'defaultPolicy'>> {
+): Required<Pick<McpServerOptions, 'tools' | 'defaultPolicy' | 'highRiskTools'>> {
   const file = typeof map === 'string' ? parse(map) : map;
   const { tools, default: policy = 'deny' } = record(file, ['tools', 'default'], 'the map');
+  const highRiskTools: string[] = [];
   const rules = Object.entries(record(tools, undefined, 'tools')).map(
     ([name, entry]): [string, ScopeRule] => {
-      const { required = [], any_of: anyOf } = record(
-        entry,
-        ['required', 'any_of'],
-        `tools.${name}`,
-      );
+      const where = `tools.${name}`;
+      const {
+        required = [],
+        any_of: anyOf,
+        high_risk: highRisk = false,
+      } = record(entry, ['required', 'any_of', 'high_risk'], where);
+      if (typeof highRisk !== 'boolean') throw wrong(`${where}.high_risk must be true or false`);
+      if (highRisk) highRiskTools.push(name);
       const all = scopeNames(required, name);
       if (anyOf === undefined) return [name, { all }];
       if (!Array.isArray(anyOf) || anyOf.length === 0)
-        throw wrong(`tools.${name}.any_of must be a list`);
+        throw wrong(`${where}.any_of must be a list`);
       const sets: readonly unknown[] = anyOf;
       return [name, { all, anyOf: sets.map((set) => alternative(set, name)) }];
     },
   );
-  return { tools: Object.fromEntries(rules), defaultPolicy: defaultPolicy(policy) };
+  return { tools: Object.fromEntries(rules), defaultPolicy: defaultPolicy(policy), highRiskTools };
 }
 
 function parse(text: string): unknown {
