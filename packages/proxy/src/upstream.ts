@@ -91,8 +91,17 @@ function refusedStatus(status: number): Failure | undefined {
 function failureOf(error: unknown): Failure {
   if (error instanceof errors.HeadersTimeoutError || error instanceof errors.ConnectTimeoutError)
     return timedOut;
-  if (error instanceof errors.HTTPParserError || error instanceof errors.HeadersOverflowError)
+  if (
+    error instanceof errors.HTTPParserError ||
+    error instanceof errors.HeadersOverflowError ||
+    error instanceof errors.ResponseContentLengthMismatchError
+  )
     return invalidAnswer;
-  if (error instanceof errors.SocketError) return brokenOff;
+  if (error instanceof errors.SocketError || wasReset(error)) return brokenOff;
   return unreachable;
+}
+
+function wasReset(error: unknown): boolean {
+  if (!(error instanceof Error) || !('code' in error)) return false;
+  return error.code === 'ECONNRESET' || error.code === 'EPIPE';
 }
