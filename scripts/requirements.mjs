@@ -23,7 +23,7 @@ export function readRequirements(text) {
   if (!Array.isArray(list)) throw new Error(`${LIST} is not a list`);
   const seen = new Set();
   for (const { id, level, says, deferred } of list) {
-    if (!/^(AS|RS)-\d+$/.test(id ?? '')) throw new Error(`${LIST}: "${id}" is not an id`);
+    if (!/^(AS|RS|SKILL)-\d+$/.test(id ?? '')) throw new Error(`${LIST}: "${id}" is not an id`);
     if (seen.has(id)) throw new Error(`${LIST}: ${id} stands there twice`);
     if (!LEVELS.includes(level)) throw new Error(`${LIST}: ${id} has the level "${level}"`);
     if (typeof says !== 'string' || says === '') throw new Error(`${LIST}: ${id} says nothing`);
@@ -63,7 +63,7 @@ export function titlesOf(file) {
 export function idsIn(title) {
   const ids = new Set();
   for (const [, kind, from, to] of title.matchAll(
-    /\b(AS|RS)-(\d+)(?:\s*(?:to|–|\.\.)\s*\1-(\d+))?/g,
+    /\b(AS|RS|SKILL)-(\d+)(?:\s*(?:to|–|\.\.)\s*\1-(\d+))?/g,
   )) {
     ids.add(`${kind}-${from}`);
     for (let n = Number(from) + 1; n <= Number(to ?? from); n += 1) ids.add(`${kind}-${n}`);
@@ -72,7 +72,7 @@ export function idsIn(title) {
 }
 
 /** The ends of ranges and single ids: those a title names itself, which must exist. */
-const namedIn = (title) => title.match(/\b(?:AS|RS)-\d+/g) ?? [];
+const namedIn = (title) => title.match(/\b(?:AS|RS|SKILL)-\d+/g) ?? [];
 
 const cell = (text) => text.replaceAll('|', '\\|').replaceAll('<', '&lt;').replaceAll('\n', ' ');
 

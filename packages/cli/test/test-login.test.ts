@@ -68,7 +68,7 @@ for (const [what, wrongs, id] of faults) {
   });
 }
 
-test('test login: a redirect with another state is nobody we wait for (SKILL-44, SKILL-55)', async (t) => {
+test('test login: a redirect with another state is nobody we wait for (SKILL-44)', async (t) => {
   const url = await startFakeServer(t, { state: 'of-an-attacker' });
   const statuses: number[] = [];
   const ran = await withBrowser(['--timeout', '1'], environment(url), async (address) => {
