@@ -48,3 +48,15 @@ export function parseChallenges(text: string): ParsedChallenges {
   }
   return { challenges, problem };
 }
+
+/**
+ * The challenge that says how to present a token: Bearer before DPoP where both are offered, and of several of a kind the
+ * one that names the metadata.
+ */
+export function tokenChallenge(challenges: readonly Challenge[]): Challenge | undefined {
+  const [bearer, bound] = ['bearer', 'dpop'].map((wanted) => {
+    const ours = challenges.filter(({ scheme }) => scheme === wanted);
+    return ours.find(({ parameters }) => parameters.has('resource_metadata')) ?? ours[0];
+  });
+  return bearer ?? bound;
+}

@@ -6,6 +6,7 @@ export {
   type Step,
 } from './catalogue/fault.ts';
 export { catalogue, type FindingId } from './catalogue.ts';
+export { findClient, type KnownClient, knownClients } from './clients.ts';
 export { examine } from './examine.ts';
 export { ExamineError } from './examine-error.ts';
 export type { LoginOptions } from './login/login-options.ts';
@@ -17,3 +18,5 @@ export type {
   StepOutcome,
   StepReport,
 } from './report.ts';
+export { sarifReport } from './sarif.ts';
+export { type TextOptions, textReport } from './text-report.ts';

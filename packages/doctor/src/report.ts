@@ -56,8 +56,6 @@ export type Report = {
 };
 
 export type ExamineOptions = {
-  /** Show only this client; see `knownClients`. */
-  readonly client?: string | undefined;
   /** Run a real authorization with a person. @default without */
   readonly login?: LoginOptions | undefined;
   /** Also talk to private and link-local addresses. Loopback needs it only when the target is elsewhere. @default false */

@@ -1,3 +1,4 @@
+import { clientVerdicts } from './client-verdicts.ts';
 import type { Examination } from './examination.ts';
 import { examineLogin } from './login/login.ts';
 import type { ClientVerdict, ExamineOptions } from './report.ts';
@@ -29,23 +30,36 @@ export async function runSteps(
 ): Promise<StepsOutcome> {
   const reached = await reach(examination);
   if (reached.kind === 'unreachable') return { unreachableReason: reached.reason, clients: [] };
-  if (reached.kind === 'stopped') return { clients: [] };
+  if (reached.kind === 'stopped')
+    return {
+      clients: clientVerdicts(examination, {
+        server: undefined,
+        isOpen: false,
+        browserOrigin: undefined,
+      }),
+    };
   const gate = await examineChallenge(examination, reached.endpoint);
   // An open server needs no authorization server; what it has of one is no client's concern.
-  if (!gate.probe) return { clients: [] };
+  if (!gate.probe)
+    return {
+      clients: clientVerdicts(examination, {
+        server: undefined,
+        isOpen: true,
+        browserOrigin: undefined,
+      }),
+    };
   await examineFalseTokens(examination, gate);
   await examineOtherDoors(examination, gate);
   const resource = await examineResourceMetadata(examination, gate);
   const server = await examineAuthorizationServer(examination, gate, resource);
   if (server) await examineIssuer(examination, gate, resource, server);
-  const origin = await examineCors(examination, { gate, resource, server });
+  const browserOrigin = await examineCors(examination, { gate, resource, server });
   await examineTransport(examination, gate);
   const refused = server
     ? await login(examination, { gate, resource, server }, options)
     : undefined;
-  void origin;
   return {
-    clients: [],
+    clients: clientVerdicts(examination, { server, isOpen: false, browserOrigin }),
     ...(refused === undefined ? {} : { credentialsRefused: refused }),
   };
 }

@@ -1,9 +1,8 @@
-import { parseChallenges } from '../challenge-header.ts';
+import { parseChallenges, tokenChallenge } from '../challenge-header.ts';
 import type { Examination } from '../examination.ts';
 import { type Answer, header, objectOf } from '../http.ts';
 import { initializeCall, isCarriedOut, rpcMessage } from '../mcp-request.ts';
 import { shown } from '../printable.ts';
-import { isTokenScheme } from '../steps/challenge.ts';
 import { isCaller, type McpCaller, openMcp } from './mcp-caller.ts';
 import type { Tokens } from './oauth-client.ts';
 
@@ -122,7 +121,7 @@ function changingTool(listed: Answer): Tool | undefined {
 
 function checkScopeChallenge(examination: Examination, answer: Answer, tool: Tool): void {
   const { challenges } = parseChallenges(header(answer, 'www-authenticate') ?? '');
-  const challenge = challenges.find(isTokenScheme);
+  const challenge = tokenChallenge(challenges);
   const lacks = [
     ...(answer.status === 403 ? [] : ['the status 403']),
     ...(challenge?.parameters.get('error') === 'insufficient_scope'

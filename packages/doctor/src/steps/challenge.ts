@@ -1,4 +1,4 @@
-import { type Challenge, parseChallenges } from '../challenge-header.ts';
+import { type Challenge, parseChallenges, tokenChallenge } from '../challenge-header.ts';
 import type { Examination } from '../examination.ts';
 import { type Answer, header } from '../http.ts';
 import {
@@ -172,7 +172,7 @@ function checkChallenge(examination: Examination, answer: Answer): void {
     return;
   }
   const { challenges, problem } = parseChallenges(text);
-  const ours = challenges.find(isTokenScheme);
+  const ours = tokenChallenge(challenges);
   if (problem !== undefined) {
     examination.find('challenge-malformed', {
       message: `WWW-Authenticate cannot be parsed: ${problem}.`,
@@ -221,7 +221,7 @@ function checkMetadataParameter(
 
 function gateOf(endpoint: Endpoint, probe: Endpoint['probe'], refusal: Answer): Gate {
   const { challenges } = parseChallenges(header(refusal, 'www-authenticate') ?? '');
-  const challenge = challenges.find(isTokenScheme);
+  const challenge = tokenChallenge(challenges);
   const address = challenge?.parameters.get('resource_metadata');
   return {
     endpoint,
@@ -231,10 +231,6 @@ function gateOf(endpoint: Endpoint, probe: Endpoint['probe'], refusal: Answer): 
     metadataUrl: address !== undefined && isWebAddress(address) ? address : undefined,
     scopes: (challenge?.parameters.get('scope') ?? '').split(' ').filter((scope) => scope !== ''),
   };
-}
-
-export function isTokenScheme({ scheme }: Challenge): boolean {
-  return scheme === 'bearer' || scheme === 'dpop';
 }
 
 function isWebAddress(text: string): boolean {

@@ -1,8 +1,8 @@
-import { parseChallenges } from '../challenge-header.ts';
+import { parseChallenges, tokenChallenge } from '../challenge-header.ts';
 import type { Examination } from '../examination.ts';
 import { type Answer, header } from '../http.ts';
 import { isCarriedOut, isEventStream } from '../mcp-request.ts';
-import { type Gate, isTokenScheme } from './challenge.ts';
+import type { Gate } from './challenge.ts';
 
 const SHOWN = ['www-authenticate'];
 
@@ -95,7 +95,7 @@ function checkRefusal(examination: Examination, gate: Gate, answer: Answer): voi
 
 export function errorOf(answer: Answer): string | undefined {
   const { challenges } = parseChallenges(header(answer, 'www-authenticate') ?? '');
-  return challenges.find(isTokenScheme)?.parameters.get('error');
+  return tokenChallenge(challenges)?.parameters.get('error');
 }
 
 /** The same token under another spelling of the scheme is refused in the same way, or the header was not understood. */
