@@ -1,5 +1,6 @@
 import { createServer, type RequestListener, type Server } from 'node:http';
 import { connect } from 'node:net';
+import type { GuardHealth } from '@gatewarden/resource-server';
 import type { IdentitySigner } from './identity.ts';
 
 export type Managed = {
@@ -7,8 +8,7 @@ export type Managed = {
   readonly upstream: URL;
   readonly stopping: () => boolean;
   readonly metrics: () => Promise<string>;
-  /** What the guard says about keys and revocations, if it says anything. */
-  readonly health: () => unknown;
+  readonly health: () => GuardHealth;
 };
 
 const probeMs = 2_000;
@@ -52,16 +52,17 @@ export function managementServer(managed: Managed): Server {
   return createServer({ headersTimeout: 5_000, requestTimeout: 10_000 }, listener);
 }
 
-/** Ready: not on the way down, and the upstream takes connections. */
+/** Ready: not on the way down, the upstream takes connections, and tokens can be checked. */
 async function readiness(
   managed: Managed,
 ): Promise<{ status: number; type: string; body: string }> {
   if (managed.stopping()) return json(503, { status: 'stopping' });
+  const authorization = managed.health();
+  if (authorization.status === 'unavailable')
+    return json(503, { status: 'authorization_unavailable', authorization });
   const reachable = await accepts(managed.upstream);
-  return json(reachable ? 200 : 503, {
-    status: reachable ? 'ready' : 'upstream_unreachable',
-    authorization: managed.health(),
-  });
+  const status = reachable ? 'ready' : 'upstream_unreachable';
+  return json(reachable ? 200 : 503, { status, authorization });
 }
 
 function accepts(url: URL): Promise<boolean> {

@@ -44,13 +44,7 @@ export function proxyMetrics(): ProxyMetrics {
     connectionRefused: () => dropped.inc(),
     async text(guard) {
       const own = await Promise.all(registers.map((registry) => registry.metrics()));
-      return [...own, guardMetrics(guard)].join('');
+      return [...own, guard.metrics()].join('');
     },
   };
-}
-
-function guardMetrics(guard: McpGuard): string {
-  if (!('metrics' in guard) || typeof guard.metrics !== 'function') return '';
-  const text: unknown = Reflect.apply(guard.metrics, guard, []);
-  return typeof text === 'string' ? text : '';
 }

@@ -21,7 +21,7 @@ export function requestListener(handling: Handling): RequestListener {
     const record = newRecord(newRequestId(), handling.now(), elapsedMs());
     response.once('close', () => finished(handling, request, response, record));
     guard.noting(record, () => {
-      exchange(passage, guard.current(), request, response, record).catch((error: unknown) => {
+      exchange(passage, guard, request, response, record).catch((error: unknown) => {
         record.outcome = 'failed';
         record.reason = internal.error;
         // A stack would be more, and could quote what a caller sent.

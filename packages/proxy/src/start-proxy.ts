@@ -1,4 +1,4 @@
-import type { GuardEvent } from '@gatewarden/resource-server';
+import type { GuardEvent, ToolRules } from '@gatewarden/resource-server';
 import type { Passage } from './exchange.ts';
 import { fixedHeaders, forwardedNames } from './headers.ts';
 import { identitySigner } from './identity.ts';
@@ -8,8 +8,8 @@ import { proxyMetrics } from './metrics.ts';
 import { isClearText, type Limits, limitsOf, type ProxyOptions, upstreamUrl } from './options.ts';
 import { requestListener } from './request-listener.ts';
 import { machineNow } from './runtime/machine.ts';
-import { type Reloaded, type ToolGuard, toolGuard } from './tool-guard.ts';
-import { readToolsFile, type ToolRules } from './tools-file.ts';
+import { type Reloaded, toolGuard } from './tool-guard.ts';
+import { readToolsFile } from './tools-file.ts';
 import { connectUpstream } from './upstream.ts';
 
 export type RunningProxy = {
@@ -50,8 +50,8 @@ export async function startProxy(options: ProxyOptions): Promise<RunningProxy> {
       identity: passage.identity,
       upstream: settled.target,
       stopping: () => stopping,
-      metrics: () => passage.metrics.text(guard.current()),
-      health: () => healthOf(guard),
+      metrics: () => passage.metrics.text(guard),
+      health: () => guard.health(),
     });
     let closed: Promise<void> | undefined;
     const close = async (): Promise<void> => {
@@ -151,13 +151,6 @@ function warnAboutClearText(log: (event: GuardEvent) => void, target: URL, endpo
     warn(
       `the public URL ${endpoint.origin} is http: access tokens would travel in clear text; put TLS in front and give its https URL`,
     );
-}
-
-function healthOf(guard: ToolGuard): unknown {
-  const current = guard.current();
-  return 'health' in current && typeof current.health === 'function'
-    ? Reflect.apply(current.health, current, [])
-    : undefined;
 }
 
 function warnOnConsole(event: GuardEvent): void {

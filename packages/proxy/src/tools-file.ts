@@ -1,12 +1,6 @@
 import { readFile } from 'node:fs/promises';
-import {
-  ConfigurationError,
-  type McpServerOptions,
-  readToolScopeMap,
-} from '@gatewarden/resource-server';
-import { parse } from 'yaml';
-
-export type ToolRules = Required<Pick<McpServerOptions, 'tools' | 'defaultPolicy'>>;
+import { ConfigurationError, type ToolRules } from '@gatewarden/resource-server';
+import { loadToolScopeMap } from '@gatewarden/resource-server/yaml';
 
 /**
  * Reads tool scopes from a YAML or JSON file: `tools: {name: {required, any_of}}` and `default` (deny unless stated).
@@ -20,10 +14,5 @@ export async function readToolsFile(path: string): Promise<ToolRules> {
   } catch {
     throw new ConfigurationError('invalid_tool_map', `the tool file ${path} cannot be read`);
   }
-  try {
-    return readToolScopeMap(parse(text, { uniqueKeys: true, maxAliasCount: 0 }));
-  } catch (error) {
-    const why = error instanceof Error ? error.message.split('\n')[0] : 'it is not YAML';
-    throw new ConfigurationError('invalid_tool_map', `the tool file ${path} is wrong: ${why}`);
-  }
+  return loadToolScopeMap(text);
 }

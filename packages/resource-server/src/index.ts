@@ -22,7 +22,7 @@ export {
   type ToolRule,
   type TrustedIssuer,
 } from './options.ts';
-export { type McpGuard, protectMcp } from './protect-mcp.ts';
+export { type McpGuard, protectMcp, type ToolRules } from './protect-mcp.ts';
 export type {
   BodyRead,
   BodyRewriter,

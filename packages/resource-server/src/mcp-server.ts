@@ -121,6 +121,18 @@ export function prepareMcpServer(options: McpServerOptions, keySets: KeySets): M
   };
 }
 
+/**
+ * Puts the tool rules of a declaration into a server that is at work.
+ *
+ * @throws {ConfigurationError} rules that cannot work, which change nothing
+ */
+export function useToolRules(server: McpServer, options: McpServerOptions): void {
+  checkOptionKinds(options);
+  const rules = compileScopeRules(options);
+  const metadata = JSON.stringify(protectedResourceMetadata(options, rules.supported));
+  Object.assign(server, { rules, metadata, highRiskTools: new Set(options.highRiskTools) });
+}
+
 /** A path with and without one trailing slash; nothing else is ever treated as equal. */
 function slashed(path: string): string[] {
   if (!path.startsWith('/'))

@@ -17,7 +17,7 @@ import { takeToken } from './bearer.ts';
 import { checkMessages, readJsonBody } from './decide-body.ts';
 import { ConfigurationError } from './errors.ts';
 import { type GuardHealth, guardHealth, guardMetrics } from './health.ts';
-import { type McpServer, prepareMcpServer } from './mcp-server.ts';
+import { type McpServer, prepareMcpServer, useToolRules } from './mcp-server.ts';
 import { metadataRoot } from './metadata.ts';
 import type { McpServerOptions } from './options.ts';
 import { checkOrigin, corsHeaders, preflight } from './origins.ts';
@@ -33,9 +33,19 @@ export type McpGuard = {
   health(): GuardHealth;
   /** The same and counters of refusals, in the text format of Prometheus. */
   metrics(): string;
+  /**
+   * Puts other tool rules in the place of those of the MCP server with this URL: all three, or none of them.
+   * Its sessions, keys and what it knows of revocations stay. Requests that were decided stay decided.
+   *
+   * @throws {ConfigurationError} rules that cannot work, which change nothing
+   */
+  replaceToolRules(serverUrl: string, rules: ToolRules): void;
   /** Ends what runs in the background. Nothing of it keeps a process alive. */
   close(): void;
 };
+
+/** What a tool scope map says; what it leaves out has its default. */
+export type ToolRules = Pick<McpServerOptions, 'tools' | 'defaultPolicy' | 'highRiskTools'>;
 
 const endpointMethods = 'GET, HEAD, POST, DELETE, OPTIONS';
 const metadataMethods = 'GET, HEAD, OPTIONS';
@@ -96,6 +106,13 @@ export function protectMcp<const S extends string>(
     },
     health: () => guardHealth(all),
     metrics: () => guardMetrics(all),
+    replaceToolRules(serverUrl, { tools = {}, defaultPolicy = 'base', highRiskTools = [] }) {
+      const at = declared.findIndex((options) => options.serverUrl === serverUrl);
+      const [server, options] = [all[at], declared[at]];
+      if (!server || !options)
+        throw new ConfigurationError('invalid_url', `no MCP server is declared at ${serverUrl}`);
+      useToolRules(server, { ...options, tools, defaultPolicy, highRiskTools });
+    },
     close() {
       for (const { revocations } of all) revocations.close();
     },
