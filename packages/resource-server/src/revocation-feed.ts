@@ -6,6 +6,7 @@ import {
 import { type Position, type SequenceFault, sequence } from './revocation-sequence.ts';
 import { type RevocableToken, revokedNames } from './revoked-names.ts';
 import type { Runtime } from './runtime/defaults.ts';
+import { waitWithoutHolding } from './runtime/idle-sockets.ts';
 import { fetchText } from './runtime/limited-fetch.ts';
 import { sleep, waitAtMost } from './runtime/timers.ts';
 
@@ -112,9 +113,11 @@ export function followFeed({ url, runtime, rules, ...options }: FeedOptions): Re
     if (clockWasSetBack) seen.forgetDates();
     const position = seen.position();
     const wait = position && !askComplete ? waitSeconds : 0;
+    const address = feedAddress(url, askComplete ? undefined : position, wait);
+    const release = wait > 0 ? waitWithoutHolding(address) : undefined;
     const fetched = await fetchText(
       runtime.fetch,
-      feedAddress(url, askComplete ? undefined : position, wait),
+      address,
       { headers: { accept: 'application/jwt', 'user-agent': 'gatewarden-resource-server' } },
       {
         timeMs: wait > 0 ? longPollLimit : patience,
@@ -123,6 +126,7 @@ export function followFeed({ url, runtime, rules, ...options }: FeedOptions): Re
         stop: stop.signal,
       },
     );
+    release?.();
     if (fetched.kind === 'failed') return fetched;
     const document = await readRevocationDocument(fetched.text.trim(), documentRules);
     if (typeof document === 'string') return { kind: 'failed', reason: document };

@@ -191,3 +191,43 @@ test('a fixed key set needs no network (RS-34)', async (t) => {
   assert.equal((await server.send({ token: await issuer.token({}, {}, second) })).status, 401);
   assert.equal(issuer.fetches, 0);
 });
+
+test('an issuer whose key set hangs delays one request by a quarter of a second and then none, while known keys serve (RS-31)', async (t) => {
+  const issuer = await startFakeIssuer(t, first);
+  const server = await startGuarded(t, declaration(issuer));
+  const token = await issuer.token({ exp: 4_000_000_000 });
+  const timed = async (): Promise<number> => {
+    const began = performance.now();
+    assert.equal((await server.send({ token })).status, 200);
+    return performance.now() - began;
+  };
+  await timed();
+  issuer.answer = () => undefined;
+  issuer.advance(3_601);
+  assert.ok((await timed()) < 1_500, 'the first one');
+  for (const seconds of [0, 1, 31, 31]) {
+    issuer.advance(seconds);
+    const took = await timed();
+    assert.ok(took < 200, `${took} ms`);
+  }
+  assert.ok(issuer.fetches >= 2, 'it is asked in the background');
+});
+
+test('a key set that hung is renewed as soon as it can be had (RS-31)', async (t) => {
+  const issuer = await startFakeIssuer(t, first);
+  const server = await startGuarded(t, declaration(issuer));
+  const token = await issuer.token({ exp: 4_000_000_000 });
+  await server.send({ token });
+  let held: import('node:http').ServerResponse | undefined;
+  issuer.answer = (response) => {
+    held = response;
+  };
+  issuer.advance(3_601);
+  assert.equal((await server.send({ token })).status, 200);
+  issuer.answer = undefined;
+  held?.end(JSON.stringify({ keys: [second.jwk] }));
+  const end = performance.now() + 2_000;
+  while ((await server.send({ token })).status !== 401) assert.ok(performance.now() < end);
+  const rotated = await issuer.token({ exp: 4_000_000_000 }, {}, second);
+  assert.equal((await server.send({ token: rotated })).status, 200);
+});

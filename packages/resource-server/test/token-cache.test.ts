@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
 import { type GuardRequest, protectMcp } from '../src/index.ts';
+import { revocationWatch } from '../src/revocation-options.ts';
 import { runtimeOf } from '../src/runtime/defaults.ts';
 import {
   newKey,
@@ -164,6 +165,24 @@ test('a remembered token does not outlive its end, also when nobody sends it aga
   await setImmediate();
   collectGarbage();
   assert.equal(first.deref(), undefined);
+});
+
+test('a token accepted once is refused when it is revoked, and the answer for a known one needs no waiting (RS-57)', async (t) => {
+  const issuer = await startFakeIssuer(t, key);
+  const options = { ...declaration(issuer), background: false };
+  const runtime = runtimeOf(options);
+  const trusted = trustedIssuers(declaration(issuer), serverUrl, runtime, new Map());
+  const revocations = revocationWatch(declaration(issuer), trusted, 30, runtime);
+  const check = rememberedValidation({ trusted, clockSkewSeconds: 30, runtime, revocations });
+  const token = await issuer.token();
+  assert.equal((await check(token)).kind, 'valid');
+  const known = check(token);
+  assert.ok(!(known instanceof Promise) && known.kind === 'valid');
+
+  issuer.feed.revoke({ jti: 'tkn_1' });
+  issuer.advance(2.1);
+  const refused = await check(token);
+  assert.ok(refused.kind === 'refused' && refused.reason === 'revoked');
 });
 
 test('a clock that tells no time accepts nothing (RS-20, RS-57)', async (t) => {
