@@ -23,10 +23,10 @@ export const demoScopes: readonly DemoScope[] = [
 ];
 
 /** The tools of the demo server and the scope each one needs. */
-export const demoTools: Readonly<Record<string, DemoScope['name']>> = {
+export const demoTools = {
   list_todos: 'todo:read',
   get_todo: 'todo:read',
   add_todo: 'todo:write',
   complete_todo: 'todo:write',
   delete_todo: 'todo:write',
-};
+} as const satisfies Readonly<Record<string, DemoScope['name']>>;

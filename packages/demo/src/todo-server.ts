@@ -1,19 +1,25 @@
+import { declaredTools } from '@gatewarden/resource-server';
 import { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js';
 import type { CallToolResult } from '@modelcontextprotocol/sdk/types.js';
 import { z } from 'zod';
+import { demoTools } from './demo-tools.ts';
 import type { Todo, Todos } from './todos.ts';
 
 const id = z.number().int().positive().describe('Number of the to-do');
 
-/** The MCP server for one request of one person. Scopes are not its business: the guard has checked them. */
+/**
+ * The MCP server for one request of one person. The guard has checked the scopes; here only tools that have
+ * some can be registered.
+ */
 export function todoServer(todos: Todos, owner: string): McpServer {
   const server = new McpServer({ name: 'gatewarden-demo', title: 'To-dos', version: '0.1.0' });
-  server.registerTool(
+  const registerTool = declaredTools({ tools: demoTools }, server);
+  registerTool(
     'list_todos',
     { title: 'List to-dos', description: 'All your to-dos', annotations: { readOnlyHint: true } },
     () => said(todos.list(owner)),
   );
-  server.registerTool(
+  registerTool(
     'get_todo',
     {
       title: 'Get a to-do',
@@ -23,7 +29,7 @@ export function todoServer(todos: Todos, owner: string): McpServer {
     },
     (input) => found(todos.get(owner, input.id)),
   );
-  server.registerTool(
+  registerTool(
     'add_todo',
     {
       title: 'Add a to-do',
@@ -32,12 +38,12 @@ export function todoServer(todos: Todos, owner: string): McpServer {
     },
     (input) => found(todos.add(owner, input.title), 'The list is full'),
   );
-  server.registerTool(
+  registerTool(
     'complete_todo',
     { title: 'Complete a to-do', description: 'Marks a to-do as done', inputSchema: { id } },
     (input) => found(todos.complete(owner, input.id)),
   );
-  server.registerTool(
+  registerTool(
     'delete_todo',
     {
       title: 'Delete a to-do',

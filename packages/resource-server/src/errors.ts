@@ -8,7 +8,8 @@ export type ConfigurationErrorCode =
   | 'duplicate_path'
   | 'unknown_scope'
   | 'invalid_metadata'
-  | 'invalid_tool_map';
+  | 'invalid_tool_map'
+  | 'undeclared_tool';
 
 /**
  * A declaration that cannot protect anything. Thrown once, while the process starts, so that a
@@ -41,6 +42,7 @@ export type RefusalReason =
   | 'unknown_key'
   | 'signature'
   | 'sender_constrained'
+  | 'not_bound'
   | 'revoked';
 
 const descriptions: Readonly<Record<RefusalReason, string>> = {
@@ -59,6 +61,7 @@ const descriptions: Readonly<Record<RefusalReason, string>> = {
   unknown_key: 'The access token is signed with an unknown key',
   signature: 'The signature of the access token is not valid',
   sender_constrained: 'The access token is bound to a key and came without proof of it',
+  not_bound: 'The access token is not bound to a key, which is needed here',
   revoked: 'The access token was revoked',
 };
 

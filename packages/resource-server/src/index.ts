@@ -6,10 +6,12 @@ export {
   type CascadeTarget,
   cascadeHeaders,
 } from './cascade.ts';
+export { declaredTools, type RegisterDeclaredTool } from './declared-tools.ts';
 export { ConfigurationError, type ConfigurationErrorCode, type RefusalReason } from './errors.ts';
 export type { FeedHealth, GuardHealth, KeySetHealth, ServerHealth } from './health.ts';
 export { type Admitted, guardNodeRequest, type NodeRequest } from './node.ts';
 export {
+  type DeclaredMcpServer,
   type DefaultPolicy,
   defineMcpServer,
   type McpServerOptions,

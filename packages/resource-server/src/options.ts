@@ -174,9 +174,18 @@ export type McpServerOptions<S extends string = string> = {
   readonly log?: Log;
 };
 
-/** Keeps the names of a declaration's scopes checked by the compiler when it is written apart from its use. */
-export function defineMcpServer<const S extends string>(
-  options: McpServerOptions<S>,
-): McpServerOptions<S> {
+/** A declaration whose tools the compiler knows by name. */
+export type DeclaredMcpServer<S extends string, T extends string> = Omit<
+  McpServerOptions<S>,
+  'tools'
+> & { readonly tools?: { readonly [K in T]: ToolRule<NoInfer<S>> } };
+
+/**
+ * Keeps the names of a declaration's scopes checked by the compiler when it is written apart from its use, and
+ * those of its tools for `declaredTools`.
+ */
+export function defineMcpServer<const S extends string, const T extends string = never>(
+  options: McpServerOptions<S> & Pick<DeclaredMcpServer<S, T>, 'tools'>,
+): DeclaredMcpServer<S, T> {
   return options;
 }
