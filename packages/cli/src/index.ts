@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import { devCommand } from './commands/dev.ts';
+import { doctorCommand } from './commands/doctor.ts';
 import { keysCommand } from './commands/keys.ts';
 import { migrateCommand } from './commands/migrate.ts';
 import { proxyCommand } from './commands/proxy.ts';
@@ -24,6 +25,7 @@ const COMMANDS = [
   proxyCommand,
   validateCommand,
   testCommand,
+  doctorCommand,
 ];
 
 /**

@@ -9,6 +9,7 @@ export { catalogue, type FindingId } from './catalogue.ts';
 export { findClient, type KnownClient, knownClients } from './clients.ts';
 export { examine } from './examine.ts';
 export { ExamineError } from './examine-error.ts';
+export { hostSteps } from './host-steps.ts';
 export type { LoginOptions } from './login/login-options.ts';
 export type {
   ClientVerdict,
