@@ -150,6 +150,22 @@ test('slow loris over HTTP/2: a stream that never ends its body and a session th
   busy.destroy();
 });
 
+test('over HTTP/2 the time to send a request is not the time to answer one that has no body', async (t) => {
+  const slow = (_request: IncomingMessage, response: ServerResponse): void => {
+    setTimeout(() => response.end('late'), 350);
+  };
+  const { port } = await listen(t, { headersTimeout: 200, requestTimeout: 250 }, slow);
+  const session = http2.connect(`http://127.0.0.1:${port}`);
+  const stream = session.request({ ':path': '/' });
+  let text = '';
+  stream.on('data', (chunk) => {
+    text += chunk;
+  });
+  await new Promise((resolve) => stream.once('close', resolve));
+  assert.equal(text, 'late');
+  session.destroy();
+});
+
 test('close() lets requests in flight finish on both protocols and refuses new connections', async (t) => {
   const bothArrived = Promise.withResolvers<void>();
   let arrived = 0;

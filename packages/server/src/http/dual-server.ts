@@ -158,9 +158,12 @@ function createHttp2(handler: RequestHandler, options: DualServerOptions): http2
     handler(request as unknown as http.IncomingMessage, response as unknown as http.ServerResponse);
   });
   const requestTimeout = options.requestTimeout ?? 30_000;
-  server.on('stream', (stream) => {
-    // HTTP/2 has no counterpart of requestTimeout: a body sent byte by byte would hold its stream for ever.
-    const timer = setTimeout(() => stream.close(http2.constants.NGHTTP2_CANCEL), requestTimeout);
+  server.on('stream', (stream, _headers, flags) => {
+    // HTTP/2 has no counterpart of requestTimeout: a body sent byte by byte would hold its stream for ever. A request without a
+    // body is complete, but nothing ends for it here until somebody reads: it gets time for an answer that waits (long polls).
+    const complete = (flags & http2.constants.NGHTTP2_FLAG_END_STREAM) !== 0;
+    const limit = complete ? requestTimeout * 2 : requestTimeout;
+    const timer = setTimeout(() => stream.close(http2.constants.NGHTTP2_CANCEL), limit);
     const stop = (): void => clearTimeout(timer);
     stream.once('end', stop);
     stream.once('close', stop);

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Revocation } from '../../grants/revocations.store.ts';
-import { beginningFor, feedEntries, MOST_ENTRIES, readCursor } from './feed-document.ts';
+import { beginningFor, feedEntries, MOST_ENTRIES, readCursor, readWait } from './feed-document.ts';
 
 const NOW = new Date('2026-11-20T10:00:00.250Z');
 const second = NOW.getTime() / 1000 - 0.25;
@@ -83,6 +83,12 @@ test('a cursor is an epoch and a number, anything else gets the complete documen
     ['e.1', 'e.2'],
   ])
     assert.equal(readCursor(text), undefined, JSON.stringify(text));
+});
+
+test('followers wait whole seconds, thirty at most (AS-124)', () => {
+  assert.deepEqual(['0', '1', '30', '31', '9999'].map(readWait), [0, 1, 30, 30, 30]);
+  for (const odd of [undefined, '', '-1', '1.5', '1e1', ' 1', '99999', ['1', '2']])
+    assert.equal(readWait(odd), 0, JSON.stringify(odd));
 });
 
 test('documents begin where the follower stands, and there are few different ones whatever followers say (AS-124)', () => {

@@ -97,6 +97,14 @@ export function readCursor(text: unknown): Cursor | undefined {
   return epoch === undefined ? undefined : { epoch, seq: Number(seq) };
 }
 
+const LONGEST_WAIT_SECONDS = 30;
+
+/** Seconds that a follower wants to wait, as far as that is granted; what is no whole number asks for no waiting. */
+export function readWait(text: unknown): number {
+  if (typeof text !== 'string' || !/^[0-9]{1,4}$/.test(text)) return 0;
+  return Math.min(Number(text), LONGEST_WAIT_SECONDS);
+}
+
 /** Followers that are this close get exactly what they lack. */
 const EXACT = 32;
 

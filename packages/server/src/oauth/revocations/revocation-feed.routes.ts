@@ -5,12 +5,11 @@ import type { Issuer } from '../../mcp/issuer.ts';
 import type { App, Ctx } from '../../runtime/context.ts';
 import { OAuthError } from '../oauth-error.ts';
 import { mountEndpoint } from '../token/endpoint.ts';
-import { type Cursor, readCursor } from './feed-document.ts';
+import { type Cursor, readCursor, readWait } from './feed-document.ts';
 import { currentFeed, type Feed, feedDocument, feedKey, openFeeds } from './feeds.ts';
 
 /** What shared caches may keep a document for, in seconds (AS-124). */
 const MAX_AGE_SECONDS = 2;
-const LONGEST_WAIT_SECONDS = 30;
 /** How often a poll that waits looks by itself: a lost notification delays it no longer. */
 const LOOK_AGAIN_MS = 2000;
 const LIMITS = { perNetwork: 100, total: 5000, gatherMs: 100 };
@@ -47,7 +46,7 @@ async function answer(
   const place = { mcpServerId: at.mcpServer.id, issuer: at.issuer };
   const { after, wait } = queryOf(request);
   const cursor = readCursor(after);
-  const poll = { cursor, milliseconds: request.method === 'HEAD' ? 0 : waitOf(wait) };
+  const poll = { cursor, milliseconds: request.method === 'HEAD' ? 0 : readWait(wait) * 1000 };
   const { feed, outcome } = await awaited(ctx, { room, reply }, place.mcpServerId, poll);
   const { jwt, epoch, seq } = await feedDocument(ctx, place, feed, cursor);
   if (outcome === 'full') reply.header('retry-after', String(MAX_AGE_SECONDS));
@@ -101,10 +100,4 @@ function stands(cursor: Cursor | undefined, feed: Feed): boolean {
 function queryOf({ query }: FastifyRequest): { after: unknown; wait: unknown } {
   if (typeof query !== 'object' || query === null) return { after: undefined, wait: undefined };
   return { after: Reflect.get(query, 'after'), wait: Reflect.get(query, 'wait') };
-}
-
-/** Milliseconds to wait at most; what is no whole number of seconds asks for no waiting. */
-function waitOf(text: unknown): number {
-  if (typeof text !== 'string' || !/^[0-9]{1,4}$/.test(text)) return 0;
-  return Math.min(Number(text), LONGEST_WAIT_SECONDS) * 1000;
 }
