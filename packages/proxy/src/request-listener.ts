@@ -1,4 +1,5 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import type { GuardEvent } from '@gatewarden/resource-server';
 import { type AccessEntry, accessEntry, newRecord, type RequestRecord } from './access-log.ts';
 import { answerFailure, internal } from './answers.ts';
@@ -17,11 +18,16 @@ type Handling = {
 /** Handles every request of the public port: one exchange, one line in the access log, one count. */
 export function requestListener(handling: Handling): RequestListener {
   const { guard, passage } = handling;
+  const inTurn = oneAtATime();
   return (request, response) => {
     const record = newRecord(newRequestId(), handling.now(), elapsedMs());
+    response.setHeader('x-request-id', record.id);
     response.once('close', () => finished(handling, request, response, record));
     guard.noting(record, () => {
-      exchange(passage, guard, request, response, record).catch((error: unknown) => {
+      const handled = inTurn(request.socket, response, () =>
+        exchange(passage, guard, request, response, record),
+      );
+      handled.catch((error: unknown) => {
         record.outcome = 'failed';
         record.reason = internal.error;
         // A stack would be more, and could quote what a caller sent.
@@ -34,6 +40,24 @@ export function requestListener(handling: Handling): RequestListener {
         answerFailure(response, internal, undefined);
       });
     });
+  };
+}
+
+/**
+ * Lets the requests of one connection wait for each other (RFC 9112 §9.3.2): otherwise one client could send
+ * any number at once, and take every connection to the upstream.
+ */
+function oneAtATime(): (
+  socket: Socket,
+  response: ServerResponse,
+  run: () => Promise<void>,
+) => Promise<void> {
+  const last = new WeakMap<Socket, Promise<unknown>>();
+  return async (socket, response, run) => {
+    const before = last.get(socket);
+    last.set(socket, new Promise((resolve) => response.once('close', resolve)));
+    await before;
+    if (!response.destroyed) await run();
   };
 }
 

@@ -160,6 +160,7 @@ test("challenges, CORS, cookies, caching and connection headers of the upstream 
     'mcp-session-id': 's',
     'retry-after': '3',
     'x-content-type-options': 'nosniff',
+    'x-request-id': rest['x-request-id'],
     connection: 'close', // the test's own client asked for it
   });
 });
