@@ -1,27 +1,37 @@
 import type { GuardRequest } from './request.ts';
 
 export type TakenToken =
-  | { readonly kind: 'token'; readonly token: string }
+  | { readonly kind: 'token'; readonly token: string; readonly scheme: 'bearer' | 'dpop' }
   | { readonly kind: 'none' }
   /** Sent in a way that leaves open which token is meant (RFC 6750 §3.1). */
   | { readonly kind: 'malformed' };
 
 /**
  * Takes the token from the Authorization header and from nowhere else (RS-8 to RS-10, RFC 6750 §2.1). A
- * token in the query is never used: it would end up in logs and histories.
+ * token in the query is never used: it would end up in logs and histories. Where DPoP is off, its scheme
+ * is as good as no token: the caller is told to use Bearer.
  */
-export function takeToken(request: GuardRequest): TakenToken & { readonly inQuery: boolean } {
+export function takeToken(
+  request: GuardRequest,
+  dpop: 'off' | 'taken',
+): TakenToken & { readonly inQuery: boolean } {
   const inQuery = hasQueryToken(request.target);
   const values = request.header('authorization');
   const [value] = values;
   if (value === undefined) return { kind: 'none', inQuery };
   if (values.length > 1 || inQuery) return { kind: 'malformed', inQuery };
-  const [, scheme, rest] = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+)(.*)$/s.exec(value) ?? [];
-  if (scheme === undefined || rest === undefined) return { kind: 'malformed', inQuery };
-  if (scheme.toLowerCase() !== 'bearer') return { kind: 'none', inQuery };
+  const [, given, rest] = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+)(.*)$/s.exec(value) ?? [];
+  if (given === undefined || rest === undefined) return { kind: 'malformed', inQuery };
+  const scheme = schemes.find((name) => name === given.toLowerCase());
+  if (scheme === undefined || (scheme === 'dpop' && dpop === 'off'))
+    return { kind: 'none', inQuery };
   const [, token] = /^ +([A-Za-z0-9._~+/-]+=*)$/.exec(rest) ?? [];
-  return token === undefined ? { kind: 'malformed', inQuery } : { kind: 'token', token, inQuery };
+  return token === undefined
+    ? { kind: 'malformed', inQuery }
+    : { kind: 'token', token, scheme, inQuery };
 }
+
+const schemes = ['bearer', 'dpop'] as const;
 
 function hasQueryToken(target: string): boolean {
   const start = target.indexOf('?');

@@ -1,4 +1,5 @@
 import { proxiedAsMetadata } from './as-metadata.ts';
+import { type DpopRules, dpopRules } from './dpop.ts';
 import { ConfigurationError } from './errors.ts';
 import {
   metadataRoot,
@@ -53,6 +54,8 @@ export type McpServer = {
   readonly hideUnpermittedTools: boolean;
   /** undefined: sessions are not bound to anybody. */
   readonly sessions: SessionBindings | undefined;
+  /** undefined: bound tokens are refused (RS-54). */
+  readonly dpop: DpopRules | undefined;
   readonly maxBodyBytes: number;
 };
 
@@ -117,6 +120,7 @@ export function prepareMcpServer(options: McpServerOptions, keySets: KeySets): M
     jsonRpcErrorBody: options.jsonRpcErrorBody ?? false,
     hideUnpermittedTools: options.hideUnpermittedTools ?? false,
     sessions: (options.bindSessions ?? true) ? sessionBindings() : undefined,
+    dpop: dpopRules(options, clockSkewSeconds, runtime),
     maxBodyBytes: numberWithin('maxBodyBytes', options.maxBodyBytes ?? 4_194_304, 1, 1_073_741_824),
   };
 }

@@ -1,3 +1,4 @@
+import { proofAlgorithms } from './dpop.ts';
 import { ConfigurationError } from './errors.ts';
 import type { McpServerOptions } from './options.ts';
 import { isRecord } from './strict-json.ts';
@@ -16,7 +17,8 @@ export function protectedResourceMetadata(
   options: McpServerOptions,
   supported: readonly string[],
 ): Readonly<Record<string, unknown>> {
-  if (options.metadata !== undefined) return givenMetadata(options.metadata);
+  const dpop = dpopMembers(options.dpop);
+  if (options.metadata !== undefined) return { ...dpop, ...givenMetadata(options.metadata) };
   const own = ownIssuers(options);
   const issuers = [
     ...(own ? [own.resource] : []),
@@ -33,6 +35,15 @@ export function protectedResourceMetadata(
       ? {}
       : { resource_documentation: options.documentationUrl }),
     ...(options.name === undefined ? {} : { resource_name: options.name }),
+    ...dpop,
+  };
+}
+
+function dpopMembers(mode: McpServerOptions['dpop']): Readonly<Record<string, unknown>> {
+  if (mode === undefined || mode === 'off') return {};
+  return {
+    dpop_signing_alg_values_supported: proofAlgorithms,
+    dpop_bound_access_tokens_required: mode === 'required',
   };
 }
 

@@ -15,6 +15,7 @@ import { asMetadataPath } from './as-metadata.ts';
 import type { McpAuth } from './auth.ts';
 import { takeToken } from './bearer.ts';
 import { checkMessages, readJsonBody } from './decide-body.ts';
+import { withDpopChallenge } from './dpop-answers.ts';
 import { ConfigurationError } from './errors.ts';
 import { type GuardHealth, guardHealth, guardMetrics } from './health.ts';
 import { type McpServer, prepareMcpServer, useToolRules } from './mcp-server.ts';
@@ -24,6 +25,7 @@ import { checkOrigin, corsHeaders, preflight } from './origins.ts';
 import type { Decision, GuardRequest, Respond } from './request.ts';
 import { checkSession, responseDuties } from './response-duties.ts';
 import { missingScopes } from './scope-rules.ts';
+import { checkBinding } from './token-binding.ts';
 import { decisionFailed, tokenRefused, warnAboutQueryToken } from './token-events.ts';
 
 /** Decides about requests. Made once, when the process starts; adapters call `decide` for each request. */
@@ -100,9 +102,10 @@ export function protectMcp<const S extends string>(
         decisionFailed(server, request, error);
         return serverError();
       });
-      return decision.kind === 'public'
-        ? decision
-        : { ...decision, headers: { ...cors, ...decision.headers } };
+      if (decision.kind === 'public') return decision;
+      const answer =
+        decision.kind === 'respond' ? withDpopChallenge(server, request, decision) : decision;
+      return { ...answer, headers: { ...cors, ...answer.headers } };
     },
     health: () => guardHealth(all),
     metrics: () => guardMetrics(all),
@@ -151,13 +154,14 @@ async function decideCall(server: McpServer, request: GuardRequest): Promise<Dec
 }
 
 async function authenticate(server: McpServer, request: GuardRequest): Promise<McpAuth | Respond> {
-  const taken = takeToken(request);
+  const taken = takeToken(request, server.dpop ? 'taken' : 'off');
   if (taken.inQuery) warnAboutQueryToken(server);
   if (taken.kind === 'none') return tokenRequired(server);
   if (taken.kind === 'malformed') {
+    const schemes = server.dpop ? 'Bearer or DPoP' : 'Bearer';
     return invalidRequest(
       server,
-      'Send the access token once, as a Bearer token in the Authorization header',
+      `Send the access token once, as a ${schemes} token in the Authorization header`,
     );
   }
   const outcome = await server.checkToken(taken.token);
@@ -167,6 +171,10 @@ async function authenticate(server: McpServer, request: GuardRequest): Promise<M
     return invalidToken(server, outcome.reason);
   }
   const { clientId, scopes, expiresAt, details } = outcome.token;
+  if (server.dpop || details.claims['cnf'] !== undefined) {
+    const unproven = await checkBinding(server, request, taken, details.claims);
+    if (unproven) return unproven;
+  }
   // Fresh objects for each request, frozen details: what a handler does to them reaches no other request.
   return {
     token: taken.token,

@@ -1,3 +1,4 @@
+import type { ProofFault } from './dpop.ts';
 import type { RefusalReason } from './errors.ts';
 import type { McpServer } from './mcp-server.ts';
 import type { GuardRequest } from './request.ts';
@@ -5,7 +6,7 @@ import type { GuardRequest } from './request.ts';
 /** Tells the operator why a token was refused. Ids of a refused token are unproven words of a stranger: cut and cleaned (RS-29). */
 export function tokenRefused(
   server: McpServer,
-  reason: RefusalReason,
+  reason: RefusalReason | `proof_${ProofFault}`,
   claims: Readonly<Record<string, unknown>> | undefined,
 ): void {
   server.runtime.log({
