@@ -1,5 +1,5 @@
 import { describeRefusal, type RefusalReason } from './errors.ts';
-import { requestsIn } from './json-rpc.ts';
+import { batchLimit, callsIn } from './json-rpc.ts';
 import type { McpServer } from './mcp-server.ts';
 import type { Headers, Respond } from './request.ts';
 import { isRecord } from './strict-json.ts';
@@ -152,18 +152,23 @@ export function toolListUnreadable(): Respond {
   });
 }
 
+function isEchoed(id: unknown): id is string | number {
+  return typeof id === 'string' ? id.length <= 256 : Number.isFinite(id);
+}
+
 /**
  * The same refusal with a JSON-RPC body, for clients that look for their answer by its id (RS-53): an error
  * for each request of the body. Unchanged where nobody waits for an answer.
  */
 export function asRpcError(answer: Respond, body: unknown): Respond {
   const content: unknown = JSON.parse(answer.body ?? 'null');
-  const requests = requestsIn(body);
-  if (!isRecord(content) || requests.length === 0) return answer;
+  const ids = callsIn(body).flatMap(({ id }) => (isEchoed(id) ? [id] : []));
+  // What is too long to be read is too long to be repeated.
+  if (!isRecord(content) || ids.length === 0 || ids.length > batchLimit) return answer;
   const error = isRecord(content['error'])
     ? content['error']
     : { code: -32000, message: content['error_description'], data: content };
-  const errors = requests.map(({ id }) => ({ jsonrpc: '2.0', id, error }));
+  const errors = ids.map((id) => ({ jsonrpc: '2.0', id, error }));
   return { ...answer, body: JSON.stringify(Array.isArray(body) ? errors : errors[0]) };
 }
 

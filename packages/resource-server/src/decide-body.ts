@@ -85,13 +85,8 @@ export function checkMessages(
   if (read.kind === 'invalid') return rpcError(400, read.code, read.message);
   const mismatch = server.checkMcpHeaders ? checkMcpHeaders(request, body) : undefined;
   if (mismatch) return mismatch;
-  const [version] = request.header('mcp-protocol-version');
-  if (
-    read.batch &&
-    server.refuseLaterBatches &&
-    version !== undefined &&
-    version !== '2025-03-26'
-  ) {
+  const later = request.header('mcp-protocol-version').some((version) => version !== '2025-03-26');
+  if (read.batch && server.refuseLaterBatches && later) {
     return rpcError(400, -32600, 'This protocol version has no batches');
   }
   const needed = new Set<string>();

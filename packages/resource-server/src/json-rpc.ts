@@ -16,7 +16,7 @@ export type ReadMessages =
   | { readonly kind: 'invalid'; readonly code: -32600 | -32602; readonly message: string };
 
 /** Most messages of one batch. */
-const batchLimit = 1_000;
+export const batchLimit = 1_000;
 
 const messageMembers = ['jsonrpc', 'id', 'method', 'params', 'result', 'error'];
 const paramMembers = ['name', 'uri', 'arguments'];
@@ -58,15 +58,12 @@ function readMessage(value: unknown): Message | Invalid {
   return { kind: 'tool', tool, arguments: params?.['arguments'] };
 }
 
-export type RequestId = string | number;
-
-/** The requests in a body that was read: messages with a method and an id, which somebody waits for. */
-export function requestsIn(body: unknown): { readonly id: RequestId; readonly method: string }[] {
+/** The messages with a method in a body that was read, with whatever they have as id. */
+export function callsIn(body: unknown): { readonly id: unknown; readonly method: string }[] {
   const entries: readonly unknown[] = Array.isArray(body) ? body : [body];
   return entries.flatMap((entry) => {
     const { id, method } = isRecord(entry) ? entry : {};
-    const named = typeof id === 'string' || typeof id === 'number';
-    return named && typeof method === 'string' ? [{ id, method }] : [];
+    return typeof method === 'string' ? [{ id, method }] : [];
   });
 }
 

@@ -1,7 +1,7 @@
 import { toolListUnreadable } from './answers.ts';
 import type { McpAuth } from './auth.ts';
 import { rewriteEvents } from './event-stream.ts';
-import { requestsIn } from './json-rpc.ts';
+import { callsIn } from './json-rpc.ts';
 import type { McpServer } from './mcp-server.ts';
 import type { BodyRewriter, GuardRequest, ResponseDuties, ResponseHead } from './request.ts';
 import { missingScopes } from './scope-rules.ts';
@@ -22,13 +22,13 @@ export function hideTools(
   body: unknown,
 ): ResponseDuties['rewrite'] {
   if (!server.hideUnpermittedTools || !['GET', 'POST'].includes(request.method)) return undefined;
-  const asked = requestsIn(body);
+  const calls = callsIn(body);
   const posted = request.method === 'POST';
-  if (posted && !asked.some(({ method }) => method === 'tools/list')) return undefined;
-  // An answer with a strange id is treated as a list too.
-  const others = new Set(
-    asked.filter(({ method }) => method !== 'tools/list').map(({ id }) => String(id)),
-  );
+  const lists = calls.filter(({ method }) => method === 'tools/list');
+  if (posted && lists.length === 0) return undefined;
+  // An answer with a strange id is treated as a list too, and so is one whose id was used for both.
+  const others = new Set(calls.map(({ id }) => String(id)));
+  for (const { id } of lists) others.delete(String(id));
   const permitted = (tool: unknown): boolean => {
     if (!isRecord(tool) || typeof tool['name'] !== 'string') return false;
     const needed = server.rules.forListing(tool['name']);

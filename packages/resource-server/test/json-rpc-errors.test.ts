@@ -28,6 +28,10 @@ test('a refused call can be answered with a JSON-RPC error of its id (RS-53)', a
     const { id, error } = JSON.parse(broken.text);
     assert.deepEqual([broken.status, id, error.code], [400, 'a', -32602]);
     const batch = `[${toolCall('list_todos', {}, 1)},${toolCall('add_todo', {}, 2)}]`;
+    const long = toolCall('add_todo').replace('"id":1', `"id":"${'x'.repeat(257)}"`);
+    assert.ok(!(await entry.send({ token, body: long })).text.includes('xxx'));
+    const many = `[${Array(1_001).fill(toolCall('add_todo')).join(',')}]`;
+    assert.ok((await entry.send({ token, body: many })).text.length < 200);
     const errors = JSON.parse((await entry.send({ token, body: batch })).text);
     assert.deepEqual(
       errors.map((one: { id: number }) => one.id),

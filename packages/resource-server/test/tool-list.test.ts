@@ -105,6 +105,20 @@ test('in a batch only the list is shortened, not the result of a call that looks
   }
 });
 
+test('ids that are used twice or are none hide no list from the filter (RS-43)', async (t) => {
+  const issuer = await startFakeIssuer(t);
+  const list = JSON.parse(listRequest);
+  const call = JSON.parse(toolCall('list_todos', {}, 7));
+  const bodies = [[list, call], [call, list], { ...list, id: '7' }, { ...list, id: null }];
+  const { entries } = await startListing(t, issuer, () => json(listAnswer));
+  for (const entry of entries) {
+    for (const body of bodies) {
+      const sent = { token: await issuer.token(), body: JSON.stringify(body) };
+      assert.deepEqual(namesIn((await entry.send(sent)).text), ['list_todos', 'depends']);
+    }
+  }
+});
+
 test('in a stream the list is shortened and every other event goes out as it came (RS-43)', async (t) => {
   const issuer = await startFakeIssuer(t);
   const notification = '{"jsonrpc":"2.0",  "method":"notifications/progress"}';
