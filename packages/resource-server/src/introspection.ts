@@ -1,4 +1,3 @@
-import type { RevocableToken } from './revoked-names.ts';
 import type { Runtime } from './runtime/defaults.ts';
 import { fetchText } from './runtime/limited-fetch.ts';
 import { sha256 } from './runtime/sha256.ts';
@@ -19,7 +18,8 @@ export type Activity = 'active' | 'inactive' | 'unreachable';
 
 /** Asks the authorization server about single tokens (RFC 7662). */
 export type Introspection = {
-  isActive(token: RevocableToken & { readonly token: string }): Activity | Promise<Activity>;
+  /** For a token whose signature was checked, and its `jti`. */
+  isActive(token: string, tokenId: string | undefined): Activity | Promise<Activity>;
   /** Whether the last answer about this `jti` was `active` and is at most 60 s old. */
   vouchedFor(tokenId: string | undefined): boolean;
 };
@@ -43,7 +43,7 @@ type Answer = { readonly at: number; readonly active: boolean };
  */
 export function askAboutTokens(options: IntrospectionOptions): Introspection {
   const { runtime, cacheSeconds } = options;
-  const now = (): number => runtime.now().getTime();
+  const now = runtime.nowMs;
   const answers = new Map<string, Answer>();
   const vouched = new Map<string, number>();
   const running = new Map<string, Promise<Activity>>();
@@ -113,12 +113,11 @@ export function askAboutTokens(options: IntrospectionOptions): Introspection {
   }
 
   return {
-    isActive({ token, tokenId }) {
-      const about = { token, tokenId };
+    isActive(token, tokenId) {
       const name = sha256(token);
       return typeof name === 'string'
-        ? askOnce(name, about)
-        : name.then((hashed) => askOnce(hashed, about));
+        ? askOnce(name, { token, tokenId })
+        : name.then((hashed) => askOnce(hashed, { token, tokenId }));
     },
     vouchedFor: (tokenId) => tokenId !== undefined && isWithin(vouched.get(tokenId), vouchesFor),
   };

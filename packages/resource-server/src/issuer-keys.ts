@@ -87,7 +87,7 @@ export function fetchedKeys(
   let found = foundKeys();
 
   async function load(): Promise<void> {
-    triedAt = runtime.now().getTime();
+    triedAt = runtime.nowMs();
     const url = await locate();
     const fetched = url === undefined ? undefined : await fetchJson(runtime.fetch, url);
     const next = fetched?.kind === 'ok' ? publishedKeys(fetched.value, keys) : undefined;
@@ -119,7 +119,7 @@ export function fetchedKeys(
 
   /** A clock that was set back counts as a long time, so that it cannot freeze an old set. */
   function since(moment: number | undefined): number {
-    const passed = moment === undefined ? -1 : runtime.now().getTime() - moment;
+    const passed = moment === undefined ? -1 : runtime.nowMs() - moment;
     return passed < 0 ? Number.POSITIVE_INFINITY : passed;
   }
 

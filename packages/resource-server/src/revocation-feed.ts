@@ -76,7 +76,7 @@ export function followFeed({ url, runtime, rules, ...options }: FeedOptions): Re
   const revoked = revokedNames(options.entryLimit ?? entryLimit);
   const stop = new AbortController();
   const failures = new Map<string, number>();
-  const now = (): number => runtime.now().getTime();
+  const now = runtime.nowMs;
   const documentRules: DocumentRules = {
     ...rules,
     nowSeconds: () => now() / second,

@@ -26,8 +26,8 @@ export type WatchState = {
 export type RevocationWatch = {
   /** For one caller: a token of another issuer, or one that was asked about just now, needs no feed. */
   freshness(caller?: TokenDetails): Freshness;
-  /** For a token whose signature was checked; `token` is its text. A promise only where something must be fetched first. */
-  check(token: RevocableToken & { readonly token: string }): Verdict | Promise<Verdict>;
+  /** For a token whose signature was checked. A promise only where something must be fetched first. */
+  check(token: RevocableToken, text: string): Verdict | Promise<Verdict>;
   /** Undefined where nothing is followed. */
   state(): WatchState | undefined;
   /** Ends all background work for good. */
@@ -61,7 +61,7 @@ export type WatchOptions = {
  */
 export function watchRevocations(options: WatchOptions): RevocationWatch {
   const { feed, runtime, introspection } = options;
-  const now = (): number => runtime.now().getTime();
+  const now = runtime.nowMs;
   const startedAt = now();
   let openSaidAt: number | undefined;
 
@@ -97,7 +97,8 @@ export function watchRevocations(options: WatchOptions): RevocationWatch {
 
   function byIntrospection(
     ask: Introspection,
-    token: RevocableToken & { readonly token: string },
+    token: RevocableToken,
+    text: string,
   ): Verdict | Promise<Verdict> {
     void feed.current(); // kept up to date for the moment it is needed
     if (feed.names(token)) return 'revoked';
@@ -105,7 +106,7 @@ export function watchRevocations(options: WatchOptions): RevocationWatch {
       if (answer === 'unreachable') return byFeed(token);
       return answer === 'inactive' || feed.names(token) ? 'revoked' : 'clear';
     };
-    const answer = ask.isActive(token);
+    const answer = ask.isActive(text, token.tokenId);
     return typeof answer === 'string' ? decide(answer) : answer.then(decide);
   }
 
@@ -116,7 +117,8 @@ export function watchRevocations(options: WatchOptions): RevocationWatch {
         return { kind: 'fresh' };
       return { kind: 'stale', retryAfterSeconds: feed.retryAfterSeconds() };
     },
-    check: (token) => (introspection ? byIntrospection(introspection, token) : byFeed(token)),
+    check: (token, text) =>
+      introspection ? byIntrospection(introspection, token, text) : byFeed(token),
     state() {
       const late = tooOld() ? (options.open ? 'open' : 'closed') : 'stale';
       return { feed: feed.state(), stage: feed.ageMs() <= staleAfterMs ? 'fresh' : late };

@@ -118,8 +118,7 @@ function revocationOutcome(
   token: string,
 ): TokenOutcome | Promise<TokenOutcome> {
   if (!revocations || !known.trust.own) return { kind: 'valid', token: known };
-  const { keyId, handles, issuedAt, details } = known;
-  const verdict = revocations.check({ token, tokenId: details.tokenId, keyId, handles, issuedAt });
+  const verdict = revocations.check(known, token);
   return verdict instanceof Promise
     ? verdict.then((settled) => byVerdict(known, settled))
     : byVerdict(known, verdict);

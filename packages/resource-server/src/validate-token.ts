@@ -23,6 +23,8 @@ export type ValidToken = {
   readonly algorithm: SigningAlgorithm;
   readonly keyId: string | undefined;
   readonly key: CryptoKey;
+  /** `jti`. */
+  readonly tokenId: string | undefined;
   /** `iat`, in seconds since 1970. */
   readonly issuedAt: number | undefined;
   /** `rvk`: the names under which our own tokens are revoked (AS-124). */
@@ -73,8 +75,9 @@ export async function validateToken(verifier: Verifier, token: string): Promise<
   if (found.kind === 'unknown') return refused('unknown_key');
   if (!(await isSigned(token, found.key, algorithm))) return refused('signature');
   const issuedAt = isTime(claims['iat']) ? claims['iat'] : undefined;
-  const valid = { ...identity, trust, algorithm, keyId, key: found.key, issuedAt, handles };
-  return { kind: 'valid', token: valid };
+  const { tokenId } = identity.details;
+  const signed = { trust, algorithm, keyId, key: found.key };
+  return { kind: 'valid', token: { ...identity, ...signed, tokenId, issuedAt, handles } };
 }
 
 /** A list that cannot be read could hold a revoked name, so it is not taken for an empty one. */
@@ -149,5 +152,5 @@ function isTime(value: unknown): value is number {
 
 /** Seconds since 1970, as JWTs count. */
 export function nowSeconds(verifier: Verifier): number {
-  return verifier.runtime.now().getTime() / 1_000;
+  return verifier.runtime.nowMs() / 1_000;
 }

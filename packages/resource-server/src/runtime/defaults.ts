@@ -18,6 +18,8 @@ export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
 /** Everything this package takes from outside of itself: time, the network and a place for messages. */
 export type Runtime = {
   readonly now: () => Date;
+  /** The same in milliseconds since 1970, for what is asked with each request. */
+  readonly nowMs: () => number;
   readonly fetch: Fetch;
   readonly log: Log;
   /** A number from 0 up to 1, to spread what many processes would do at once. Never a secret. */
@@ -38,8 +40,10 @@ export function runtimeOf(given: {
   readonly log?: Log;
   readonly background?: boolean;
 }): Runtime {
+  const { now } = given;
   return {
-    now: given.now ?? (() => new Date()),
+    now: now ?? (() => new Date()),
+    nowMs: now ? () => now().getTime() : () => Date.now(),
     fetch: given.fetch ?? ((url, init) => fetch(url, init)),
     log: given.log ?? logToConsole,
     random: () => Math.random(),
