@@ -11,6 +11,7 @@ import type { Database } from './storage/db.ts';
 import { type Cleanup, type Engine, testPglite, testPostgres } from './testing/databases.ts';
 
 export { createClient } from './clients/manage-clients.ts';
+export { disablePerson } from './login/end-access.ts';
 export { sql } from './storage/db.ts';
 export { launchBrowser } from './testing/browser.ts';
 export { type CookieBrowser, cookieBrowser } from './testing/cookie-browser.ts';
