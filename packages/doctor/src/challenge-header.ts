@@ -14,7 +14,7 @@ export type ParsedChallenges = {
 
 const SCHEME = /^([A-Za-z][!#$%&'*+.^_`|~\w-]*)(?=[ ,]|$)(?!\s*=)/;
 const PARAMETER =
-  /^([!#$%&'*+.^_`|~\w-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([!#$%&'*+.^_`|~\w-]+))(?=\s*(?:,|$))/;
+  /^([!#$%&'*+.^_`|~\w-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([!#$%&'*+.^_`|~\w-]+))(?=[\s,]|$)/;
 const LOOSE = /^([!#$%&'*+.^_`|~\w-]+)\s*=\s*"?([^",\s]*)"?/;
 
 /** Reads every challenge of a header, its fields joined by commas. Tolerant, and says what it had to tolerate. */

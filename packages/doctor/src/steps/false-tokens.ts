@@ -1,6 +1,6 @@
 import { parseChallenges, tokenChallenge } from '../challenge-header.ts';
 import type { Examination } from '../examination.ts';
-import { type Answer, header } from '../http.ts';
+import { type Answer, type FailureReason, header } from '../http.ts';
 import { isCarriedOut, isEventStream } from '../mcp-request.ts';
 import type { Gate } from './challenge.ts';
 
@@ -21,6 +21,9 @@ export async function examineFalseTokens(examination: Examination, gate: Gate): 
   await sendOddHeaders(examination, gate);
 }
 
+/** How a server looks that fell over a request; a name that suddenly leads elsewhere is not its fault. */
+const FALLEN: readonly FailureReason[] = ['connection', 'timeout', 'protocol'];
+
 /** Sends an Authorization header; undefined when it was accepted or broke the server, which is then a finding. */
 export async function present(
   examination: Examination,
@@ -35,6 +38,7 @@ export async function present(
   if (!gate.probe) return undefined;
   const answer = await examination.send(gate.probe({ authorization }));
   const kind = authorization.slice(0, 24);
+  if (answer.kind === 'failed' && !FALLEN.includes(answer.reason)) return undefined;
   if (answer.kind === 'failed') {
     examination.find('authorization-crash', {
       message: `A request with "Authorization: ${kind}…" is not answered: ${answer.detail}.`,
