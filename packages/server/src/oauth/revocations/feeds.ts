@@ -26,8 +26,10 @@ type Feeds = {
   readonly listeners: Set<(key: string | undefined) => void>;
 };
 
-/** A document serves everybody this long, and without notifications nobody learns of an entry later. */
+/** A signed document serves everybody this long. */
 const FRESH_MS = 2000;
+/** Without notifications the database is asked this often, while anybody asks us. */
+const LOOK_AGAIN_MS = 1000;
 /** So soon after reading nothing is read again, whatever was announced: endings often come in crowds. */
 const PAUSE_MS = 100;
 /** Until when a signed document counts, in seconds (AS-124). */
@@ -65,7 +67,7 @@ export function revocationsWritten(db: object, payload: string): void {
 }
 
 /**
- * A server's feed as of now, at the latest of 0.1 s ago where something was announced since then, and of 2 s ago where nothing
+ * A server's feed as of now, at the latest of 0.1 s ago where something was announced since then, and of 1 s ago where nothing
  * was; never older than what a follower has seen, perhaps from another process. Many callers share one reading.
  *
  * @throws {DatabaseUnavailable} nothing older is given out instead: a document with a new date says that it is complete
@@ -90,7 +92,7 @@ function isAhead(cursor: Cursor | undefined, feed: Feed): boolean {
 function rememberedFeed(ctx: Ctx, { generation, read }: Known): Feed | undefined {
   if (!read) return undefined;
   const age = ctx.now().getTime() - read.at;
-  return age >= 0 && age < (read.generation === generation ? FRESH_MS : PAUSE_MS)
+  return age >= 0 && age < (read.generation === generation ? LOOK_AGAIN_MS : PAUSE_MS)
     ? read.feed
     : undefined;
 }

@@ -11,7 +11,7 @@ import { currentFeed, type Feed, feedDocument, feedKey, openFeeds } from './feed
 /** What shared caches may keep a document for, in seconds (AS-124). */
 const MAX_AGE_SECONDS = 2;
 /** How often a poll that waits looks by itself: a lost notification delays it no longer. */
-const LOOK_AGAIN_MS = 2000;
+const LOOK_AGAIN_MS = 1000;
 const LIMITS = { perNetwork: 100, total: 5000, gatherMs: 100 };
 const NETWORK = { ipv4Bits: 32, ipv6Bits: 64 };
 

@@ -207,6 +207,38 @@ test('a server that stops answers the polls that wait at once (AS-124, AS-142)',
   assert.ok(performance.now() - from < 2000, String(performance.now() - from));
 });
 
+test('a process that hears no notification is two seconds late, and never behind what a follower has seen (AS-124, AS-142)', async (t) => {
+  const { site, server, revoke } = await start(t, 'postgres');
+  const { gatewarden } = site;
+  const pool = await gatewarden.openDatabase?.();
+  assert.ok(pool);
+  const deaf = await startFeedSite(t, {
+    with: {
+      url: site.E,
+      database: { ...pool, listen: async () => async () => undefined },
+      secretKeys: gatewarden.secretKeys,
+      clock: gatewarden.clock,
+    },
+  });
+  const { cursor } = await feedOf(site, server.id, '', deaf.origin);
+  await revoke('tkn_1');
+  await pause(250);
+  const seen = await feedOf(site, server.id, `?after=${cursor}`);
+  assert.equal(seen.document.seq, 1);
+  const there = await feedOf(site, server.id, `?after=${seen.cursor}`, deaf.origin);
+  assert.deepEqual([there.document.since, there.document.seq], [1, 1]);
+
+  const poll = feedOf(site, server.id, `?after=${seen.cursor}&wait=20`, deaf.origin);
+  await pause(300);
+  const from = performance.now();
+  await revoke('tkn_2');
+  assert.deepEqual(
+    (await poll).document.entries.map(({ jti }) => jti),
+    ['tkn_2'],
+  );
+  assert.ok(performance.now() - from < 2500, String(performance.now() - from));
+});
+
 test('HEAD is answered at once, other methods are 405, an unknown server 404, and web pages may read it (AS-124, AS-136)', async (t) => {
   const { site, server } = await start(t);
   const { cursor } = await feedOf(site, server.id);
