@@ -13,8 +13,8 @@ import { afterMs } from './runtime/wait.ts';
  * sending a head ends in `writeHead`, of HTTP/1.1 as of HTTP/2, so that is where it is seen.
  */
 export function attachDuties(response: ServerResponse, duties: ResponseDuties): void {
-  if (duties.rewrite) rewriteBody(response, duties.rewrite);
   announceHead(response, duties.started);
+  if (duties.rewrite) rewriteBody(response, duties.rewrite);
   if (duties.endAfterMs !== undefined) endAfter(response, duties.endAfterMs);
 }
 
@@ -34,100 +34,153 @@ function announceHead(response: ServerResponse, started: ResponseDuties['started
 function endAfter(response: ServerResponse, ms: number): void {
   const { end } = response;
   const cancel = afterMs(ms, () => {
-    if (response.writableEnded) return;
+    if (response.writableEnded || response.destroyed) return;
     if (!response.headersSent) {
       response.destroy(); // nothing was said yet, and no status would be true
       return;
     }
-    Object.assign(response, {
-      write(...args: unknown[]): boolean {
-        callBack(args);
-        return true;
-      },
-      end(...args: unknown[]): ServerResponse {
-        callBack(args);
-        return response;
-      },
-    });
     Reflect.apply(end, response, []);
+    const { write, end: late } = silent(response);
+    Object.assign(response, {
+      write: (...args: unknown[]) => write(args),
+      end: (...args: unknown[]) => late(args),
+    });
   });
   response.once('close', cancel);
 }
 
+const methods = ['writeHead', 'flushHeaders', 'write', 'end'] as const;
+type Methods = Readonly<Record<(typeof methods)[number], (args: readonly unknown[]) => unknown>>;
+
+/**
+ * Puts itself between the handler and the response. It stays there to the end, for others may have put
+ * themselves above it.
+ */
 function rewriteBody(
   response: ServerResponse,
   choose: (head: ResponseHead) => BodyRewriter | undefined,
 ): void {
-  const { writeHead, write, end, flushHeaders } = response;
-  const kept: Uint8Array[] = [];
-  let size = 0;
-  let held: unknown[] = [];
-  let chosen: { readonly rewriter: BodyRewriter | undefined } | undefined;
-  const rewriterFor = (args: readonly unknown[]): BodyRewriter | undefined => {
-    chosen ??= { rewriter: choose(headOf(response, args)) };
-    return chosen.rewriter;
+  const { writeHead, flushHeaders, write, end } = response;
+  const own: Methods = {
+    writeHead: (args) => Reflect.apply(writeHead, response, args),
+    flushHeaders: () => Reflect.apply(flushHeaders, response, []),
+    write: (args) => Reflect.apply(write, response, args),
+    end: (args) => Reflect.apply(end, response, args),
   };
-  const keep = (bytes: Uint8Array, limit: number): void => {
-    size += bytes.byteLength;
-    if (size > limit) kept.length = 0;
-    else kept.push(bytes);
+  let current: Methods | undefined;
+  const become = (next: Methods): Methods => {
+    current = next;
+    return next;
   };
-  Object.assign(response, {
-    writeHead(...args: unknown[]): unknown {
-      const rewriter = rewriterFor(args);
-      if (!rewriter) return Reflect.apply(writeHead, response, args);
-      held = withoutBodyFields(response, args);
-      return rewriter.kind === 'stream' ? Reflect.apply(writeHead, response, held) : response;
-    },
-    flushHeaders(): void {
-      const rewriter = rewriterFor([response.statusCode]);
-      if (rewriter?.kind !== 'whole') Reflect.apply(flushHeaders, response, []);
-    },
-    write(...args: unknown[]): unknown {
-      const rewriter = rewriterFor([response.statusCode]);
-      if (!rewriter) return Reflect.apply(write, response, args);
-      const bytes = bytesOf(args);
-      const out = rewriter.kind === 'stream' ? rewriter.push(bytes) : undefined;
-      if (rewriter.kind === 'whole') keep(bytes, rewriter.limitBytes);
-      if (out?.byteLength) return Reflect.apply(write, response, [out, callbackOf(args)]);
+  for (const method of methods) {
+    Object.assign(response, {
+      [method](...args: unknown[]): unknown {
+        if (!current) {
+          const rewriter = choose(headOf(response, method === 'writeHead' ? args : []));
+          if (!rewriter) become(own);
+          else if (rewriter.kind === 'stream') become(inChunks(response, own, rewriter));
+          else become(inOnePiece(response, own, rewriter, become));
+        }
+        return current?.[method](args);
+      },
+    });
+  }
+}
+
+function inChunks(
+  response: ServerResponse,
+  own: Methods,
+  { push, flush }: Extract<BodyRewriter, { kind: 'stream' }>,
+): Methods {
+  return {
+    ...own,
+    writeHead: (args) => own.writeHead(withoutBodyFields(response, args)),
+    write(args) {
+      const out = push(bytesOf(args));
+      if (out.byteLength > 0) return own.write([out, callbackOf(args)]);
       callBack(args);
       return true;
     },
-    end(...args: unknown[]): unknown {
-      const rewriter = rewriterFor([response.statusCode]);
-      if (!rewriter || response.writableEnded) return Reflect.apply(end, response, args);
-      const bytes = bytesOf(args);
-      if (rewriter.kind === 'stream') {
-        const out = Buffer.concat([rewriter.push(bytes), rewriter.flush()]);
-        return Reflect.apply(end, response, [out, callbackOf(args)]);
-      }
-      keep(bytes, rewriter.limitBytes);
-      const body = rewriter.finish(size > rewriter.limitBytes ? undefined : Buffer.concat(kept));
-      Object.assign(response, { writeHead, write, end, flushHeaders });
-      if (body instanceof Uint8Array) {
-        withoutBodyFields(response, []);
-        if (body.byteLength > 0) response.setHeader('content-length', body.byteLength);
-        if (held.length > 0) Reflect.apply(writeHead, response, held);
-      } else {
-        answerInstead(response, body);
-      }
-      const sent = body instanceof Uint8Array ? body : (body.body ?? '');
-      return Reflect.apply(end, response, [sent, callbackOf(args)]);
+    end(args) {
+      if (response.writableEnded) return own.end(args);
+      const out = Buffer.concat([push(bytesOf(args)), flush()]);
+      return own.end([out, callbackOf(args)]);
     },
-  });
+  };
 }
 
-function answerInstead(response: ServerResponse, { status, headers }: Respond): void {
-  withoutBodyFields(response, []);
+/** Holds head and body back until the end, or until the body is above the limit. */
+function inOnePiece(
+  response: ServerResponse,
+  own: Methods,
+  { finish, limitBytes }: Extract<BodyRewriter, { kind: 'whole' }>,
+  become: (next: Methods) => Methods,
+): Methods {
+  const kept: Uint8Array[] = [];
+  let size = 0;
+  let held: readonly unknown[] | undefined;
+  const isAbove = (args: readonly unknown[]): boolean => {
+    const bytes = bytesOf(args);
+    size += bytes.byteLength;
+    kept.push(bytes);
+    return size > limitBytes;
+  };
+  const send = (body: Uint8Array | undefined, done: (() => void) | undefined): unknown => {
+    const result = finish(body);
+    become(own);
+    withoutBodyFields(response, []);
+    if (!(result instanceof Uint8Array)) return own.end([answerInstead(response, result), done]);
+    if (result.byteLength > 0) response.setHeader('content-length', result.byteLength);
+    if (held) own.writeHead(withoutFields(held));
+    return own.end([result, done]);
+  };
+  return {
+    writeHead(args) {
+      held = args;
+      return response;
+    },
+    flushHeaders: () => undefined,
+    write(args) {
+      if (isAbove(args)) {
+        send(undefined, undefined);
+        become(silent(response));
+      }
+      callBack(args);
+      return true;
+    },
+    end: (args) => send(isAbove(args) ? undefined : Buffer.concat(kept), callbackOf(args)),
+  };
+}
+
+/** For a handler whose response was ended without it. */
+function silent(response: ServerResponse): Methods {
+  const ignore = (args: readonly unknown[]): ServerResponse => {
+    callBack(args);
+    return response;
+  };
+  return {
+    writeHead: ignore,
+    flushHeaders: ignore,
+    write: (args) => Boolean(ignore(args)),
+    end: ignore,
+  };
+}
+
+/** Sets the head of another answer and returns its body. */
+function answerInstead(response: ServerResponse, { status, headers, body }: Respond): string {
   response.removeHeader('content-encoding');
   response.statusCode = status;
-  response.statusMessage = '';
   for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
+  return body ?? '';
 }
 
-/** Removes those fields from the response and from the arguments of `writeHead`. */
+/** Removes what a head says about the body, from the response and from the arguments of `writeHead`. */
 function withoutBodyFields(response: ServerResponse, args: readonly unknown[]): unknown[] {
   for (const name of bodyFields) response.removeHeader(name);
+  return withoutFields(args);
+}
+
+function withoutFields(args: readonly unknown[]): unknown[] {
   const fields = fieldsOf(args).filter(([name]) => !bodyFields.includes(name.toLowerCase()));
   const before = args.filter((arg) => typeof arg === 'number' || typeof arg === 'string');
   return fields.length === 0 ? before : [...before, fields.flat()];

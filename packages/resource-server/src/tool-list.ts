@@ -57,7 +57,7 @@ function rewriterFor(
       message:
         'an answer to tools/list was withheld, because it could not be read: hideUnpermittedTools needs uncompressed JSON or events behind the guard',
     });
-  if (coding !== 'identity') return whole(() => undefined, unreadable);
+  if (coding !== 'identity') return whole(() => undefined, unreadable, 0);
   if (events) return rewriteEvents((text) => rewriteText(text, filter), unreadable, limitBytes);
   return whole((bytes) => {
     const text = rewriteText(new TextDecoder().decode(bytes), filter);
@@ -71,10 +71,11 @@ function rewriterFor(
 function whole(
   rewrite: (body: Uint8Array) => Uint8Array | undefined,
   unreadable: () => void,
+  limit = limitBytes,
 ): BodyRewriter {
   return {
     kind: 'whole',
-    limitBytes,
+    limitBytes: limit,
     finish(body) {
       const result = body && rewrite(body);
       if (result) return result;

@@ -12,7 +12,8 @@ import { isRecord, parseStrictJson } from './strict-json.ts';
  */
 export function readToolScopeMap(
   map: unknown,
-): Required<Pick<McpServerOptions, 'tools' | 'defaultPolicy' | 'highRiskTools'>> {
+): Required<Pick<McpServerOptions, 'tools' | 'defaultPolicy'>> &
+  Pick<McpServerOptions, 'highRiskTools'> {
   const file = typeof map === 'string' ? parse(map) : map;
   const { tools, default: policy = 'deny' } = record(file, ['tools', 'default'], 'the map');
   const highRiskTools: string[] = [];
@@ -34,7 +35,12 @@ export function readToolScopeMap(
       return [name, { all, anyOf: sets.map((set) => alternative(set, name)) }];
     },
   );
-  return { tools: Object.fromEntries(rules), defaultPolicy: defaultPolicy(policy), highRiskTools };
+  return {
+    tools: Object.fromEntries(rules),
+    defaultPolicy: defaultPolicy(policy),
+    // Absent when none is marked, so that spreading the map empties no list beside it.
+    ...(highRiskTools.length > 0 ? { highRiskTools } : {}),
+  };
 }
 
 function parse(text: string): unknown {

@@ -1,6 +1,5 @@
 import { parseDocument } from 'yaml';
 import { ConfigurationError } from './errors.ts';
-import type { McpServerOptions } from './options.ts';
 import { readToolScopeMap } from './tool-scope-map.ts';
 
 const sizeLimit = 1_048_576;
@@ -12,9 +11,7 @@ const sizeLimit = 1_048_576;
  *
  * @throws {ConfigurationError} invalid_tool_map
  */
-export function loadToolScopeMap(
-  text: string,
-): Required<Pick<McpServerOptions, 'tools' | 'defaultPolicy' | 'highRiskTools'>> {
+export function loadToolScopeMap(text: string): ReturnType<typeof readToolScopeMap> {
   if (typeof text !== 'string') throw wrong('is not a text');
   if (text.length > sizeLimit || new TextEncoder().encode(text).byteLength > sizeLimit)
     throw wrong('is larger than 1 MiB');

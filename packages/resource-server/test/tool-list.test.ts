@@ -198,6 +198,17 @@ test('a list that cannot be read is withheld: compressed, damaged, said twice or
     }
     assert.equal(log.filter(({ event }) => event === 'tool_list_unreadable').length, 2, what);
   }
+  const packed = await startListing(t, issuer, () => {
+    const body = new ReadableStream<Uint8Array>({
+      start: (controller) =>
+        controller.enqueue(new Uint8Array(gzipSync(`data: ${listAnswer}\n\n`))),
+    });
+    return new Response(body, { headers: { 'content-type': 'text/event-stream', ...gzip } });
+  });
+  for (const entry of packed.entries) {
+    const { status } = await entry.send({ token: await issuer.token() });
+    assert.equal(status, 502, `${entry.name}: a stream that never ends is answered at once`);
+  }
   const damaged = await startListing(t, issuer, () =>
     events(`data: {"tools":"add_todo"\n\ndata: ${twice}\n\n: end\n\n`),
   );

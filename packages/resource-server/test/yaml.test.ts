@@ -42,6 +42,7 @@ test('a tool map in YAML decides about calls; what it does not list is denied an
 
 test('a map tells which tools are high-risk, in YAML as in JSON (RS-35)', () => {
   assert.deepEqual(loadToolScopeMap(example).highRiskTools, ['delete_todo']);
+  assert.ok(!('highRiskTools' in readToolScopeMap({ tools: {} })), 'nothing to spread');
   const json = '{"tools":{"a":{"high_risk":true},"b":{"high_risk":false},"c":{}}}';
   assert.deepEqual(readToolScopeMap(json).highRiskTools, ['a']);
   assert.deepEqual(loadToolScopeMap(json), readToolScopeMap(json));
@@ -82,8 +83,8 @@ test('a map that could be understood in two ways, or eats the machine, stops the
     'two documents': 'tools: {}\n---\ntools: {}',
     'unknown directive': '%X 1\n---\ntools: {}',
     tabs: 'tools:\n\tx: {}',
-    deep: `tools: ${'['.repeat(100_000)}`,
-    'deep mapping': `tools: ${'{a: '.repeat(50_000)}`,
+    deep: `tools: ${'['.repeat(10_000)}`,
+    'deep mapping': `tools: ${'{a: '.repeat(5_000)}`,
     large: `tools: {}\n# ${'x'.repeat(1_048_576)}`,
   };
   for (const [what, text] of Object.entries(wrong)) {
