@@ -93,7 +93,6 @@ function unreadableBodies(): Record<
     'a member twice, once escaped': { body: twice.replace(',"name"', ',"n\\u0061me"') },
     'no JSON': { body: 'jsonrpc=2.0' },
     'text/plain': { body: call, headers: [['Content-Type', 'text/plain']] },
-    'two media types': { body: call, headers: [json, ['Content-Type', 'text/plain']] },
     'a nested batch': { body: `[[${call}]]` },
     'an empty batch': { body: '[]' },
     'a method that is a list': { body: call.replace('"tools/call"', '["tools/call"]') },
@@ -111,7 +110,6 @@ async function refusedBodies(target: Target, names: readonly string[]): Promise<
     const answer = await target.send({ token, body: sent.body, headers });
     assert.ok([400, 413, 415].includes(answer.status), `${name}: ${answer.status}`);
   }
-  assert.deepEqual(target.calls, []);
 }
 
 /** What a parser in front of the guard decides about by itself. The others are the guard's wherever it stands. */
@@ -135,7 +133,6 @@ export const requestRows: readonly Row[] = [
       }
       const unknown = await target.send({ path: `${metadataRoot}/other` });
       assert.equal(unknown.status, 404);
-      assert.deepEqual(target.calls, []);
     },
   ),
   row(
@@ -170,6 +167,7 @@ export const requestRows: readonly Row[] = [
       }
       assert.deepEqual([refused.status, called.status], [401, 200]);
     },
+    ['list_todos'],
   ),
   row(
     'a foreign Origin or Host is 403 before the token is read (RS-50, DNS rebinding)',
@@ -186,7 +184,6 @@ export const requestRows: readonly Row[] = [
         assert.equal((await target.send({ ...bodies, headers })).status, 403, String(headers));
         assert.equal((await target.send({ method: 'GET', token, headers })).status, 403);
       }
-      assert.deepEqual(target.calls, []);
     },
   ),
   row(
@@ -208,7 +205,6 @@ export const requestRows: readonly Row[] = [
         assert.ok(scope?.split(' ').includes('todo:write'));
         assert.match(String(answer.headers['www-authenticate']), /^Bearer (?!.*Bearer)/);
       }
-      assert.deepEqual(target.calls, []);
     },
   ),
   row(
@@ -224,7 +220,6 @@ export const requestRows: readonly Row[] = [
       ];
       const answer = await target.send({ token, body: toolCall('add_todo'), headers });
       assert.equal(answer.status, 403);
-      assert.deepEqual(target.calls, []);
     },
   ),
   row('bodies nobody should read reach no tool (RS-38, RS-42)', 'bodies', (target) =>
@@ -233,6 +228,12 @@ export const requestRows: readonly Row[] = [
       Object.keys(unreadableBodies()).filter((name) => !parserBodies.includes(name)),
     ),
   ),
+  row('a body of two media types is of none (RS-42)', 'twoTypes', async (target) => {
+    const token = await target.issuer.token();
+    const headers: [string, string][] = [json, ['Content-Type', 'text/plain']];
+    const answer = await target.send({ token, body: toolCall('list_todos'), headers });
+    assert.equal(answer.status, 415);
+  }),
   row(
     'bodies that two parsers may read differently are refused (RS-36, RS-42)',
     'parserBodies',
@@ -249,7 +250,6 @@ export const requestRows: readonly Row[] = [
         const answer = await target.send({ method, token, body, headers });
         assert.ok(answer.status >= 400, `${method}: ${answer.status}`);
       }
-      assert.deepEqual(target.calls, []);
     },
   ),
   row(
@@ -266,8 +266,8 @@ export const requestRows: readonly Row[] = [
       assert.equal(answer.status, 200, answer.text);
       const expected = JSON.parse(JSON.stringify({ tool: 'list_todos', text, client: 'skc_1' }));
       assert.deepEqual(reportOf(answer), expected);
-      assert.equal(target.calls.length, 1);
     },
+    ['list_todos'],
   ),
   row('a notification is 202 with nothing in it (RS-46)', 'notification', async (target) => {
     const token = await target.issuer.token();
@@ -283,6 +283,7 @@ export const requestRows: readonly Row[] = [
       assert.match(text, /progress/);
       assert.ok(last - first > slowMs / 2, `first after ${first} ms, end after ${last} ms`);
     },
+    ['slow'],
   ),
   row(
     'the official client lists and calls a tool, and gets 403 for the one its token does not cover (RS-46, RS-51)',
@@ -307,10 +308,7 @@ export const requestRows: readonly Row[] = [
       } finally {
         await client.close();
       }
-      assert.deepEqual(
-        target.calls.map(({ tool }) => tool),
-        ['list_todos'],
-      );
     },
+    ['list_todos'],
   ),
 ];

@@ -51,13 +51,11 @@ export const tokenRows: readonly Row[] = [
         await target.raw(
           `POST ${path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: ${call.length}\r\nConnection: close\r\n\r\n${call}`,
         );
-      assert.deepEqual(target.calls, []);
     },
   ),
   row('exactly a declared public path needs no token (RS-7)', 'publicPath', async (target) => {
     assert.equal((await target.send({ path: '/health' })).status, 200);
     assert.equal((await target.send({ path: '/health', body: call })).status, 401);
-    assert.deepEqual(target.calls, []);
   }),
   row(
     'no other kind of JWT, and no forged one, is an access token (AS-145, RS-12, RS-21, RS-51)',
@@ -66,7 +64,6 @@ export const tokenRows: readonly Row[] = [
       const tokens = await tokensThatAreNone(target.issuer);
       const refused = Object.keys(tokens).map((name) => [name, '401 invalid_token']);
       assert.deepEqual(await statuses(target, tokens), Object.fromEntries(refused));
-      assert.deepEqual(target.calls, []);
     },
   ),
   row(
@@ -80,7 +77,6 @@ export const tokenRows: readonly Row[] = [
       }
       const session: [string, string][] = [['Mcp-Session-Id', 'known']];
       challenged(await target.send({ method: 'GET', headers: session }), 401, header);
-      assert.deepEqual(target.calls, []);
     },
   ),
   row(
@@ -93,7 +89,6 @@ export const tokenRows: readonly Row[] = [
         const body = method === 'POST' ? { body: call } : {};
         challenged(await target.send({ method, token, ...body }), 401, header);
       }
-      assert.deepEqual(target.calls, []);
     },
   ),
   row(
@@ -106,7 +101,6 @@ export const tokenRows: readonly Row[] = [
         assert.equal((await target.send({ method, token, ...body })).status, 401);
         assert.equal((await target.send({ method, ...body })).status, 401);
       }
-      assert.deepEqual(target.calls, []);
     },
   ),
   row(
@@ -134,7 +128,6 @@ export const tokenRows: readonly Row[] = [
           name,
         );
       }
-      assert.deepEqual(target.calls, []);
     },
   ),
   row(
@@ -152,7 +145,6 @@ export const tokenRows: readonly Row[] = [
         const answer = await target.send({ body: call, headers: [['Authorization', value]] });
         assert.ok(answer.status === 400 || answer.status === 401, `${answer.status}`);
       }
-      assert.deepEqual(target.calls, []);
     },
   ),
   row(
@@ -170,7 +162,6 @@ export const tokenRows: readonly Row[] = [
       assert.equal(form.status, 401);
       const formToo = await target.send({ token, body: `access_token=${token}`, headers });
       assert.deepEqual([formToo.status, challengeOf(formToo)['error']], [400, 'invalid_request']);
-      assert.deepEqual(target.calls, []);
     },
   ),
   row(
@@ -182,7 +173,6 @@ export const tokenRows: readonly Row[] = [
       const headers: [string, string][] = [['Content-Type', 'application/x-www-form-urlencoded']];
       const form = await target.send({ body: `access_token=${token}`, headers });
       assert.deepEqual([query.status, form.status], [401, 401]);
-      assert.deepEqual(target.calls, []);
     },
   ),
   row(

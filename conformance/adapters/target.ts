@@ -27,4 +27,6 @@ export type Adapter = {
   readonly start: Start;
   /** Rows that cannot hold here, by their key, each with the reason. */
   readonly except: Readonly<Record<string, string>>;
+  /** Runs in a process of its own, so that word of a call comes a little later. */
+  readonly apart?: boolean;
 };

@@ -42,6 +42,7 @@ const except = {
   mcpHeaders: tokenOnly,
   bodies: tokenOnly,
   parserBodies: tokenOnly,
+  twoTypes: tokenOnly,
   hiddenBody: tokenOnly,
   client: 'its second half needs scopes per tool',
 };

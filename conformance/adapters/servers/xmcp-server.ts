@@ -38,6 +38,7 @@ const express =
 export const xmcpAdapter: Adapter = {
   name: 'xmcp',
   start,
+  apart: true,
   except: {
     parserBodies: express,
     twoServers: 'xmcp has one MCP endpoint',

@@ -51,7 +51,7 @@ export function protect<const S extends string>(
       auth
         ? handler(Object.assign(checked, { auth }), context)
         : new Response(null, { status: 404 }),
-    )(request);
+    )(plainRequest(request));
   return { GET: route, HEAD: route, POST: route, DELETE: route, OPTIONS: route };
 }
 
@@ -69,6 +69,17 @@ export function metadataRoute<const S extends string>(
   const declared: readonly McpServerOptions[] = Array.isArray(servers) ? servers : [servers];
   // No token is looked at below the metadata root, so nothing needs to know what was revoked.
   const guard: McpGuard = protectMcp(declared.map((one) => ({ ...one, revocation: false })));
-  const route: Route = guardFetch(guard, () => new Response(null, { status: 404 }));
+  const respond = guardFetch(guard, () => new Response(null, { status: 404 }));
+  const route: Route = (request) => respond(plainRequest(request));
   return { GET: route, HEAD: route, OPTIONS: route };
+}
+
+/**
+ * Next.js hands its requests out behind a proxy, which the constructor of `Request` does not take for one
+ * when the body is replaced.
+ */
+function plainRequest(request: Request): Request {
+  const { method, headers, body, signal } = request;
+  const streamed = body ? { body, duplex: 'half' as const } : {};
+  return new Request(request.url, { method, headers, signal, ...streamed });
 }

@@ -25,6 +25,21 @@ test('Next.js: a handler gets the caller, the checked body and the parameters of
   ]);
 });
 
+test('Next.js: a request behind a proxy, as Next.js hands it out in production, is served too (RS-42, RS-51)', async (t) => {
+  const issuer = await startFakeIssuer(t);
+  const { POST, GET } = protect(
+    declaration(issuer),
+    async (request) => new Response(await request.text()),
+  );
+  const token = await issuer.token();
+  const proxied = (request: Request): Request =>
+    new Proxy(request, { get: (target, name) => Reflect.get(target, name, target) });
+  const response = await POST(proxied(post(toolCall('list_todos'), token)));
+  assert.deepEqual([response.status, await response.text()], [200, toolCall('list_todos')]);
+  const headers = { authorization: `Bearer ${token}` };
+  assert.equal((await GET(proxied(new Request(address, { headers })))).status, 200);
+});
+
 test('Next.js: every method is guarded, and a missing scope is refused before the handler (RS-15, RS-39, RS-47)', async (t) => {
   const issuer = await startFakeIssuer(t);
   let reached = 0;

@@ -1,21 +1,23 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { NodeRequest } from '@gatewarden/resource-server';
 import { startFakeIssuer } from '@gatewarden/resource-server/testing/fake-issuer';
 import { declaration, serve, toolCall } from '@gatewarden/resource-server/testing/guarded-server';
-import express from 'express';
 import { gatewarden } from '../src/index.ts';
 
 test('xmcp: behind the body parser xmcp puts first, what was parsed is what is checked and run (RS-36, RS-51)', async (t) => {
   const issuer = await startFakeIssuer(t);
   const ran: unknown[] = [];
-  const app = express();
-  app.use(express.json()); // xmcp does this before any middleware
-  app.use(gatewarden(declaration(issuer)));
-  app.use('/mcp', (request, response) => {
-    ran.push([request.body, 'auth' in request]);
-    response.end('{}');
+  const middleware = gatewarden(declaration(issuer));
+  const { send } = await serve(t, async (request: NodeRequest, response) => {
+    const chunks: Buffer[] = [];
+    for await (const chunk of request) chunks.push(chunk);
+    request.body = JSON.parse(Buffer.concat(chunks).toString()); // xmcp does this before any middleware
+    middleware(request, response, () => {
+      ran.push([request.body, 'auth' in request]);
+      response.end('{}');
+    });
   });
-  const { send } = await serve(t, app);
   const token = await issuer.token();
   const twice = toolCall('list_todos').replace('"name"', '"name":"list_todos","name"');
   const hidden = toolCall('add_todo').replace('"name"', '"name":"list_todos","name"');
