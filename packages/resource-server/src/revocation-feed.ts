@@ -68,7 +68,13 @@ export type RevocationFeed = {
 };
 
 type Attempt =
-  | { readonly kind: 'newer' | 'known'; readonly entries: number; readonly pauseMs: number }
+  | {
+      readonly kind: 'answered';
+      /** Something was revoked since the last document. */
+      readonly news: boolean;
+      /** How long to wait after an answer that came at once and had no news. */
+      readonly pauseMs: number;
+    }
   | { readonly kind: 'failed'; readonly reason: string };
 
 export function followFeed({ url, runtime, rules, ...options }: FeedOptions): RevocationFeed {
@@ -139,9 +145,10 @@ export function followFeed({ url, runtime, rules, ...options }: FeedOptions): Re
       confirmedAt = Math.min(now(), (document.issuedAt + rules.clockSkewSeconds) * second);
       forgetEnded();
     }
-    const pauseMs =
-      wait === 0 ? 0 : (retryAfter(fetched.headers.get('retry-after')) ?? plainPollPause);
-    return { kind: step.kind, entries: document.entries.length, pauseMs };
+    const news = document.seq !== position?.seq || document.epoch !== position.epoch;
+    const asked = retryAfter(fetched.headers.get('retry-after'));
+    const pauseMs = wait === 0 && position === undefined ? 0 : (asked ?? plainPollPause);
+    return { kind: 'answered', news: news && step.kind === 'newer', pauseMs };
   }
 
   function refuse(fault: SequenceFault): Attempt {
@@ -226,7 +233,7 @@ export function followFeed({ url, runtime, rules, ...options }: FeedOptions): Re
       const outcome = await tryOnce(longPollSeconds);
       const spread = runtime.random();
       if (outcome.kind === 'failed') await rest(pause);
-      else if (outcome.entries > 0) await rest(100 + 100 * spread);
+      else if (outcome.news) await rest(100 + 100 * spread);
       else if (since(began) < second) await rest(outcome.pauseMs * (0.75 + spread / 4));
       else await rest(100 * spread);
     }

@@ -62,6 +62,27 @@ for (const longPolls of [true, false]) {
   });
 }
 
+test('a feed that answers every poll at once, with all it has, is asked every two seconds and not in a circle (RS-58)', async (t) => {
+  const issuer = await startFakeIssuer(t);
+  const guard = protectMcp(declaration(issuer, { now: () => new Date() }));
+  t.after(() => guard.close());
+  issuer.clock.now = new Date();
+  issuer.feed.revoke({ handle: 'nobody' });
+  issuer.feed.answer = (response, request) => {
+    issuer.clock.now = new Date();
+    const [path] = (request.url ?? '').split('?');
+    void issuer.feed.document({ aud: `${issuer.url}${path}` }).then((text) => response.end(text));
+  };
+  const token = await issuer.token();
+  const end = performance.now() + 3_000;
+  while (performance.now() < end) {
+    assert.equal(await admits(guard, token), true);
+    await sleep(10);
+  }
+  const asked = issuer.feed.fetches + issuer.feed.polls;
+  assert.ok(asked <= 5, `${asked} requests in 3 seconds`);
+});
+
 test('a process ends when its work is done, although a guard still listens for revocations (RS-58)', async (t) => {
   const issuer = await startFakeIssuer(t, await newKey('snk_1'));
   issuer.clock.now = new Date();
