@@ -155,15 +155,9 @@ async function passBack(
 ): Promise<void> {
   const headers = upstreamHeaders(answer.headers, passage.forwarded);
   const stream = /^\s*text\/event-stream\b/i.test(headers['content-type'] ?? '');
-  response.statusCode = answer.status;
-  for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
-  // The upstream does not know that its answers are for one caller only; a cache in front of us must not keep them.
-  response.setHeader('cache-control', stream ? 'no-store, no-transform' : 'no-store');
-  response.setHeader('x-content-type-options', 'nosniff');
-  if (stream) response.setHeader('x-accel-buffering', 'no');
-  response.flushHeaders();
   if (stream) passage.metrics.streams(1);
   try {
+    sendHead(response, answer.status, headers, stream);
     const { bytes, end } = await relayBody(answer.body, response, passage.idleTimeoutMs);
     record.bytes = bytes;
     record.outcome = end === 'left' ? 'left' : end === 'complete' ? 'passed' : 'failed';
@@ -176,6 +170,22 @@ async function passBack(
     if (stream) passage.metrics.streams(-1);
     answer.body.destroy();
   }
+}
+
+function sendHead(
+  response: ServerResponse,
+  status: number,
+  headers: Readonly<Record<string, string>>,
+  stream: boolean,
+): void {
+  response.statusCode = status;
+  for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
+  // The upstream does not know that its answers are for one caller only; a cache in front of us must not keep them.
+  response.setHeader('cache-control', stream ? 'no-store, no-transform' : 'no-store');
+  response.setHeader('x-content-type-options', 'nosniff');
+  if (stream) response.setHeader('x-accel-buffering', 'no');
+  // A body of known length is on its way, and its first chunk takes the head along.
+  if (headers['content-length'] === undefined) response.flushHeaders();
 }
 
 /** The path as it was sent; compared for equality, never decoded (RS-7). */

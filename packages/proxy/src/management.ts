@@ -1,9 +1,11 @@
-import { createServer, type RequestListener, type Server } from 'node:http';
+import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http';
 import { connect } from 'node:net';
 import type { GuardHealth } from '@gatewarden/resource-server';
 import type { IdentitySigner } from './identity.ts';
 
 export type Managed = {
+  /** Reached by this machine alone, and so only under a loopback name. */
+  readonly loopback: boolean;
   readonly identity: IdentitySigner | undefined;
   readonly upstream: URL;
   readonly stopping: () => boolean;
@@ -37,8 +39,7 @@ export function managementServer(managed: Managed): Server {
   };
   const listener: RequestListener = (request, response) => {
     const reading = request.method === 'GET' || request.method === 'HEAD';
-    // No page in a browser has business here (DNS rebinding).
-    const refused = !reading ? 405 : request.headers.origin !== undefined ? 403 : undefined;
+    const refused = !reading ? 405 : isFromPage(managed, request) ? 403 : undefined;
     const answered = refused
       ? Promise.resolve(json(refused, { error: 'forbidden' }))
       : answer((request.url ?? '').split('?')[0] ?? '');
@@ -50,6 +51,13 @@ export function managementServer(managed: Managed): Server {
       });
   };
   return createServer({ headersTimeout: 5_000, requestTimeout: 10_000 }, listener);
+}
+
+/** No page in a browser has business here, also when its name leads to this machine (DNS rebinding). */
+function isFromPage({ loopback }: Managed, { headers }: IncomingMessage): boolean {
+  if (headers.origin !== undefined) return true;
+  const named = /^(localhost|127\.\d{1,3}\.\d{1,3}\.\d{1,3}|\[::1\])(:\d+)?$/i;
+  return loopback && !named.test(headers.host ?? '');
 }
 
 /** Ready: not on the way down, the upstream takes connections, and tokens can be checked. */

@@ -112,9 +112,10 @@ export function upstreamUrl(text: string): URL {
 
 /** Whether a URL goes over a network in clear text. */
 export function isClearText(url: URL): boolean {
-  const loopback =
-    url.hostname === 'localhost' ||
-    url.hostname === '[::1]' ||
-    /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(url.hostname);
-  return url.protocol === 'http:' && !loopback;
+  return url.protocol === 'http:' && !isLoopback(url.hostname.replace(/^\[|\]$/g, ''));
+}
+
+/** Whether a name or address, as given to `listen`, is this machine and nothing else. */
+export function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(host);
 }

@@ -5,7 +5,14 @@ import { identitySigner } from './identity.ts';
 import { closeGently, closeNow, listen, publicServer } from './listening.ts';
 import { type Managed, managementServer } from './management.ts';
 import { proxyMetrics } from './metrics.ts';
-import { isClearText, type Limits, limitsOf, type ProxyOptions, upstreamUrl } from './options.ts';
+import {
+  isClearText,
+  isLoopback,
+  type Limits,
+  limitsOf,
+  type ProxyOptions,
+  upstreamUrl,
+} from './options.ts';
 import { requestListener } from './request-listener.ts';
 import { machineNow } from './runtime/machine.ts';
 import { type Reloaded, toolGuard } from './tool-guard.ts';
@@ -131,11 +138,11 @@ async function openPassage(
 async function startManagement(
   options: ProxyOptions,
   closers: (() => Promise<void>)[],
-  managed: Managed,
+  managed: Omit<Managed, 'loopback'>,
 ): Promise<string | undefined> {
   if (options.managementPort === undefined) return undefined;
   const host = options.managementHost ?? '127.0.0.1';
-  const server = managementServer(managed);
+  const server = managementServer({ ...managed, loopback: isLoopback(host) });
   const port = await listen(server, options.managementPort, host);
   closers.push(() => closeNow(server));
   return `http://${host.includes(':') ? `[${host}]` : host}:${port}`;

@@ -34,10 +34,25 @@ test('heads and bodies that never end are cut off (slowloris)', async (t) => {
     `POST /mcp HTTP/1.1\r\nHost: localhost:${proxy.port}\r\nAuthorization: Bearer ${await issuer.token()}\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{`,
   );
 
-  const answers = await Promise.all([allOf(head), allOf(body)]);
+  const silent = connection(t, proxy.port);
+
+  const answers = await Promise.all([allOf(head), allOf(body), allOf(silent)]);
 
   for (const answer of answers) assert.match(answer, /^(HTTP\/1\.1 4\d\d|$)/);
   assert.deepEqual(seen, []);
+});
+
+test('the limits for requests do not end a stream that was opened within them (RS-46)', async (t) => {
+  const { open, issuer } = await startProxied(
+    t,
+    (_request, response) => {
+      response.writeHead(200, { 'content-type': 'text/event-stream' }).flushHeaders();
+      setTimeout(() => response.end('data: late\n\n'), 1_500);
+    },
+    { headersTimeoutMs: 200, requestTimeoutMs: 200, upstreamTimeoutMs: 1_000 },
+  );
+  const { next } = await open({ token: await issuer.token() });
+  assert.equal(await next(), 'data: late\n\n');
 });
 
 test('a head that is too large is 431', async (t) => {

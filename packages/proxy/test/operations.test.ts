@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { toolCall } from '@gatewarden/resource-server/testing/guarded-server';
+import { clientOf } from './client.ts';
 import { startBytes, startInFront, startProxied } from './proxied.ts';
 
 async function toolFile(t: TestContext, text: string): Promise<string> {
@@ -129,6 +130,11 @@ test('health, readiness and metrics have a port of their own (RS-56)', async (t)
     (await fetch(`${at}/metrics`, { headers: { origin: 'http://evil.example' } })).status,
     403,
   );
+  const rebound = await clientOf(Number(new URL(at).port)).send({
+    path: '/metrics',
+    headers: [['Host', 'evil.example']],
+  });
+  assert.equal(rebound.status, 403, 'a page whose name was pointed at this machine');
   for (const path of ['/healthz', '/readyz', '/metrics'])
     assert.equal((await send({ path })).status, 401, `${path} is not served on the public port`);
 });

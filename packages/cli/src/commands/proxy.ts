@@ -20,6 +20,7 @@ type Flags = {
   tools?: string;
   baseScope?: readonly string[];
   defaultPolicy?: string;
+  dpop?: string;
   hideTools?: boolean;
   challengeGranted?: boolean;
   allowOrigin?: readonly string[];
@@ -85,6 +86,7 @@ export function proxyCommand(program: Command, io: Io): void {
       '--default-policy <policy>',
       'tools that no rule names: deny, base or allow (default base; with --tools what the file says)',
     )
+    .option('--dpop <mode>', 'tokens bound to a key: off, optional or required (default off)')
     .option('--hide-tools', 'leave tools out of tools/list that the caller may not call')
     .option(
       '--challenge-granted',
@@ -219,6 +221,7 @@ function protectOf(flags: Flags, env: Io['env']): ProxyOptions['protect'] {
     audiences: issuer ? undefined : flags.audience,
     baseScopes: flags.baseScope,
     defaultPolicy: oneOf('--default-policy', flags.defaultPolicy, ['deny', 'base', 'allow']),
+    dpop: oneOf('--dpop', flags.dpop, ['off', 'optional', 'required']),
     hideUnpermittedTools: flags.hideTools,
     challengeIncludesGranted: flags.challengeGranted,
     allowedOrigins: origins?.includes('*') ? '*' : origins,
