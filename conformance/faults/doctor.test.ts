@@ -2,12 +2,13 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { examine } from '@gatewarden/doctor';
 import { LOGIN } from './corpus/login.ts';
+import { LOGIN_SECOND_LOOKS } from './corpus/login-second-looks.ts';
 import { CORPUS } from './corpus.ts';
 import { examineServer, testFaults } from './examine-fault.ts';
 import { PUBLIC } from './fault.ts';
 import { startReferenceServer } from './good-server.ts';
 
-testFaults(LOGIN);
+testFaults([...LOGIN, ...LOGIN_SECOND_LOOKS]);
 
 test('a good server has no finding, and nothing was left out (SKILL-69)', async (t) => {
   for (const names of [undefined, PUBLIC]) {
