@@ -20,7 +20,7 @@ import {
   tokensOf,
 } from './oauth-client.ts';
 import { tidyUp } from './tidy-up.ts';
-import { checkScopes, checkToken } from './token-checks.ts';
+import { checkRefreshed, checkScopes, checkToken } from './token-checks.ts';
 
 export type LoginInput = {
   readonly gate: Gate;
@@ -221,7 +221,9 @@ async function checkGranted(
     granted: granted.tokens.scopes ?? scopes,
     offered: resource.scopes ?? [],
   });
-  tokens.push(await checkRefresh(examination, granted));
+  const newest = await checkRefresh(examination, granted);
+  tokens.push(newest);
+  if (newest.access !== granted.tokens.access) await checkRefreshed(examination, url, newest);
   // A replay may end the grant, so it comes last.
   await checkReplay(examination, granted);
   await examineOtherResource(examination, here, tokens);

@@ -1,12 +1,14 @@
 import { parseChallenges, tokenChallenge } from '../challenge-header.ts';
 import type { Examination } from '../examination.ts';
-import { type Answer, header, objectOf } from '../http.ts';
+import { type Answer, evidenceOf, header, objectOf } from '../http.ts';
 import { initializeCall, isCarriedOut, rpcMessage } from '../mcp-request.ts';
 import { shown } from '../printable.ts';
 import { isCaller, type McpCaller, openMcp } from './mcp-caller.ts';
 import type { Tokens } from './oauth-client.ts';
 
 const SHOWN = ['www-authenticate'];
+/** How a refusal for want of a scope speaks where it has no challenge. */
+const SCOPE_WORDS = /\bscopes?\b|insufficient|permission|forbidden/i;
 
 /** Whether the token works, and whether what is not quite the token does not. False: it did not work. */
 export async function checkToken(
@@ -42,6 +44,22 @@ export async function checkToken(
       url,
     });
   return opened;
+}
+
+/** A resource or a scope that gets lost at the refresh shows only now: an hour later for everybody else. */
+export async function checkRefreshed(
+  examination: Examination,
+  url: string,
+  tokens: Tokens,
+): Promise<void> {
+  const opened = await openMcp(examination, url, tokens.access);
+  if (isCaller(opened)) return;
+  examination.find('login-failed', {
+    message:
+      'The MCP server accepted the first token and refuses the one that came from a refresh.',
+    evidence: opened,
+    headers: SHOWN,
+  });
 }
 
 /** One character in the middle of the last part changed: of a JWT that is the signature. */
@@ -99,6 +117,12 @@ export async function checkScopes(
       evidence: answer,
       // Which scope a tool needs is a guess unless somebody named it.
       ...(tool.certain ? {} : { severity: 'warning' as const }),
+    });
+  else if (SCOPE_WORDS.test(answer.text))
+    examination.find('insufficient-scope-without-challenge', {
+      message: `The tool ${shown(tool.name)} is refused in the body of an answer with ${answer.status}; clients look for a 403.`,
+      evidence: `${evidenceOf(answer)}: ${answer.text}`,
+      url: answer.url,
     });
   else
     examination.note(

@@ -119,7 +119,7 @@ async function send(agent: Agent, request: Request, options: HttpClientOptions):
 }
 
 function headerList(request: Request): string[] {
-  const list = ['user-agent', USER_AGENT];
+  const list = ['user-agent', USER_AGENT, 'accept-encoding', 'identity'];
   for (const [name, value] of Object.entries(request.headers ?? {}))
     if (value !== undefined) list.push(name, value);
   return list;

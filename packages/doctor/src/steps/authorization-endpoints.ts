@@ -51,7 +51,7 @@ async function examineTokenEndpoint(
   }
   const error = objectOf(jsonOf(answer))?.['error'];
   if (answer.status < 400 || answer.status >= 500 || typeof error !== 'string') {
-    if (answer.status === 503 && typeof error === 'string') return;
+    if (answer.status === 429 || (answer.status === 503 && typeof error === 'string')) return;
     examination.find('as-token-error-not-oauth', {
       message: `An unknown client is answered with ${answer.status} and ${typeof error === 'string' ? `the error ${error}` : 'no OAuth error in the body'}.`,
       evidence: answer,

@@ -34,7 +34,24 @@ export async function examineChallenge(
   const { answer } = endpoint;
   if (answer.status >= 200 && answer.status < 300)
     return await answeredWithoutToken(examination, endpoint);
+  const way = endpoint.legacy ? undefined : await wayAround(examination, endpoint);
+  if (way) {
+    examination.find('open-endpoint', {
+      message: 'initialize needs a token, and other requests are answered without one.',
+      evidence: way,
+    });
+    return open(endpoint);
+  }
   return refusedWithoutToken(examination, endpoint, endpoint.probe, answer);
+}
+
+/** Clients of revision 2026-07-28 never send initialize, and strangers need not either. */
+async function wayAround(examination: Examination, { url }: Endpoint): Promise<Answer | undefined> {
+  for (const request of [mcpCall(url, 'tools/list', {}), statelessCall(url, 'tools/list')]) {
+    const answer = await examination.send(request);
+    if (answer.kind === 'answer' && isCarriedOut(answer)) return answer;
+  }
+  return undefined;
 }
 
 const open = (endpoint: Endpoint): Gate => ({

@@ -1,5 +1,5 @@
 import { createPublicKey, type JsonWebKey } from 'node:crypto';
-import { generateKeyPair, type JWTPayload, SignJWT } from 'jose';
+import { exportJWK, generateKeyPair, type JWTPayload, SignJWT } from 'jose';
 import type { Examination } from '../examination.ts';
 import type { AuthorizationServer } from './authorization-server.ts';
 import type { Gate } from './challenge.ts';
@@ -9,6 +9,8 @@ import type { Resource } from './resource-metadata.ts';
 type Key = Readonly<Record<string, unknown>>;
 
 const LIFETIME_SECONDS = 300;
+/** Spellings of no algorithm: a list of forbidden names may know one, and the library behind it all. */
+const NO_ALGORITHM = ['none', 'None', 'NONE'];
 
 /**
  * Presents tokens that say all the right things and are signed by nobody who may: each of the classical ways in. A server
@@ -34,7 +36,7 @@ export async function examineForgedTokens(
   const kid = typeof real?.['kid'] === 'string' ? { kid: real['kid'] } : {};
   const header = { typ: 'at+jwt', ...kid };
 
-  const { privateKey } = await generateKeyPair('RS256');
+  const { privateKey, publicKey } = await generateKeyPair('RS256', { extractable: true });
   const strangers = await new SignJWT(claims)
     .setProtectedHeader({ alg: 'RS256', ...header })
     .sign(privateKey);
@@ -47,8 +49,17 @@ export async function examineForgedTokens(
       'Well-formed tokens are answered with 503: the server cannot reach the keys.',
     );
 
-  const unsigned = `${part({ alg: 'none', ...header })}.${part(claims)}.`;
-  if (!(await present(examination, gate, `Bearer ${unsigned}`, 'unsigned-token-accepted'))) return;
+  // A verifier that believes the key in the token finds this signature valid (RFC 8725 §3.10).
+  const withItsKey = await new SignJWT(claims)
+    .setProtectedHeader({ alg: 'RS256', typ: header.typ, jwk: await exportJWK(publicKey) })
+    .sign(privateKey);
+  if (!(await present(examination, gate, `Bearer ${withItsKey}`, 'forged-token-accepted'))) return;
+
+  for (const alg of NO_ALGORITHM) {
+    const unsigned = `${part({ alg, ...header })}.${part(claims)}.`;
+    if (!(await present(examination, gate, `Bearer ${unsigned}`, 'unsigned-token-accepted')))
+      return;
+  }
 
   for (const secret of real ? secretsOf(real) : []) {
     const token = await new SignJWT(claims)

@@ -40,6 +40,8 @@ export async function reach(examination: Examination): Promise<Reached> {
   const first = await followed(examination, initializeCall(target.href));
   if (first === 'loop') return { kind: 'stopped' };
   if (first.kind === 'failed') return notReached(examination, first);
+  if (first.status === 429)
+    return { kind: 'unreachable', reason: 'it answers 429, too many requests; try again later' };
   if (first.url !== target.href)
     examination.note('reach', `The address redirects to ${first.url}; give clients that one.`);
   if (first.status >= 500) {
@@ -75,6 +77,7 @@ function notReached(examination: Examination, failure: Failure): Reached {
 /** Follows redirects by hand; each hop goes through the same check of its address. */
 async function followed(examination: Examination, request: Request): Promise<Outcome | 'loop'> {
   const seen: string[] = [];
+  let first: Answer | undefined;
   let current = request;
   for (;;) {
     const answer = await examination.send(current);
@@ -87,7 +90,10 @@ async function followed(examination: Examination, request: Request): Promise<Out
     }
     if (answer.kind === 'failed') return answer;
     const location = header(answer, 'location');
-    if (answer.status < 300 || answer.status > 399 || location === undefined) return answer;
+    if (answer.status < 300 || answer.status > 399 || location === undefined)
+      // A page at the end, such as one to sign in: the redirect itself is what a client was told.
+      return first && answer.status < 300 && isPage(answer) ? first : answer;
+    first ??= answer;
     const next = URL.canParse(location, current.url)
       ? new URL(location, current.url).href
       : undefined;
@@ -114,9 +120,8 @@ async function recognized(examination: Examination, first: Answer): Promise<Reac
     kind: 'endpoint',
     endpoint: { url: first.url, answer: first, probe, legacy: false },
   };
-  const isPage = /^text\/html\b/i.test(header(first, 'content-type') ?? '');
   const isMissing = [404, 405, 410, 501].includes(first.status);
-  if (!isMissing && !(isPage && first.status < 300)) return found;
+  if (!isMissing && !(isPage(first) && first.status < 300)) return found;
   if (isMissing && rpcMessage(first)) return found;
   const legacyProbe: Endpoint['probe'] = (headers) => ({
     method: 'GET',
@@ -135,13 +140,17 @@ async function recognized(examination: Examination, first: Answer): Promise<Reac
     };
   }
   examination.find('endpoint-not-found', {
-    message: isPage
+    message: isPage(first)
       ? `A POST request is answered with a web page (${first.status}).`
       : `A POST request is answered with ${first.status}.`,
     evidence: first,
     headers: ['content-type', 'allow'],
   });
   return { kind: 'stopped' };
+}
+
+function isPage(answer: Answer): boolean {
+  return /^text\/html\b/i.test(header(answer, 'content-type') ?? '');
 }
 
 function isLegacyStream(answer: Answer): boolean {
