@@ -7,7 +7,7 @@ import { promisify } from 'node:util';
 import { loadToolScopeMap } from '@gatewarden/resource-server/yaml';
 import { type Running, startGatewarden } from '../gatewarden-process.ts';
 import { type Block, documents, readBlocks } from './blocks.ts';
-import { runProgram, runRoutes, runServer, runShell } from './run-block.ts';
+import { runOpen, runProgram, runRoutes, runServer, runShell } from './run-block.ts';
 
 const root = resolve(import.meta.dirname, '../..');
 const blocks = documents(root).flatMap((file) => readBlocks(root, file));
@@ -18,6 +18,7 @@ const shown = ['text', 'mermaid', 'diff', 'ini', 'http'];
 const kinds: Readonly<
   Record<string, (t: TestContext, block: Block, gatewarden: Running) => Promise<void>>
 > = {
+  open: runOpen,
   server: runServer,
   routes: runRoutes,
   program: runProgram,
@@ -52,6 +53,16 @@ test('code blocks that a test of their own runs are named in that test, and pars
     if (block.language === 'sh') await promisify(execFile)('bash', ['-n', '-c', block.text]);
     if (['js', 'ts'].includes(block.language)) stripTypeScriptTypes(block.text);
   }
+});
+
+test("the README's protected server differs from the open one by at most six lines (SKILL-3)", () => {
+  const readme = blocks.filter(({ file }) => file === 'README.md');
+  const lines = (kind: string): string[] =>
+    readme.find((block) => block.kind === kind)?.text.split('\n') ?? [];
+  const [open, guarded] = [lines('open'), lines('server')];
+  assert.ok(open.length > 10 && guarded.some((line) => line.includes('gatewarden(')));
+  assert.ok(guarded.filter((line) => !open.includes(line)).length <= 6);
+  assert.ok(open.filter((line) => !guarded.includes(line)).length <= 1);
 });
 
 test('JSON and tool maps of the documents are what their readers expect (SKILL-3, SKILL-12)', () => {

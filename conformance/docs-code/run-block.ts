@@ -92,6 +92,23 @@ export async function runServer(t: Cleanup, block: Block, gatewarden: Running): 
   await checkProtected((request) => fetch(request), server, block);
 }
 
+/** A server before it is protected: its tool answers everybody. */
+export async function runOpen(t: Cleanup, block: Block, gatewarden: Running): Promise<void> {
+  const server = await registerServer(gatewarden, '/mcp', ['notes:read']);
+  const file = await writeProgram(t, block, placed(block.text, gatewarden, server));
+  const run = start(
+    t,
+    process.execPath,
+    [file],
+    resolve(file, '..'),
+    environmentOf(gatewarden, {}),
+  );
+  await answering(server, run);
+  const answer = await callTool(fetch, server, undefined, block.settings['tool'] ?? '');
+  assert.equal(answer.status, 200);
+  assert.match(await answer.text(), /"result"/);
+}
+
 /** A file of route handlers, as frameworks load it: `GET` and `POST` are called as they would. */
 export async function runRoutes(t: Cleanup, block: Block, gatewarden: Running): Promise<void> {
   const server = await registerServer(
@@ -160,31 +177,38 @@ async function answering(server: Registered, run: Started): Promise<void> {
   assert.fail(`nothing answers at ${server.serverUrl}:\n${run.output()}`);
 }
 
+function callTool(
+  ask: (request: Request) => Promise<Response>,
+  { serverUrl }: Registered,
+  token: string | undefined,
+  tool: string,
+): Promise<Response> {
+  return ask(
+    new Request(serverUrl, {
+      method: 'POST',
+      headers: {
+        'content-type': 'application/json',
+        accept: 'application/json, text/event-stream',
+        ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+      },
+      body: JSON.stringify({
+        jsonrpc: '2.0',
+        id: 1,
+        method: 'tools/call',
+        params: { name: tool, arguments: {} },
+      }),
+    }),
+  );
+}
+
 async function checkProtected(
   ask: (request: Request) => Promise<Response>,
   server: Registered,
   block: Block,
 ): Promise<void> {
   const metadata = `http://localhost:${server.port}/.well-known/oauth-protected-resource${new URL(server.serverUrl).pathname}`;
-  const call = (token: string | undefined, tool: string): Promise<Response> =>
-    ask(
-      new Request(server.serverUrl, {
-        method: 'POST',
-        headers: {
-          'content-type': 'application/json',
-          accept: 'application/json, text/event-stream',
-          ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
-        },
-        body: JSON.stringify({
-          jsonrpc: '2.0',
-          id: 1,
-          method: 'tools/call',
-          params: { name: tool, arguments: {} },
-        }),
-      }),
-    );
   const tool = block.settings['tool'] ?? '';
-  const refused = await call(undefined, tool);
+  const refused = await callTool(ask, server, undefined, tool);
   assert.equal(refused.status, 401, await refused.text());
   assert.ok(
     refused.headers.get('www-authenticate')?.includes(`resource_metadata="${metadata}"`),
@@ -194,7 +218,7 @@ async function checkProtected(
     const document = await ask(new Request(metadata));
     assert.equal(((await document.json()) as { resource: string }).resource, server.serverUrl);
   }
-  const allowed = await call(await server.token(), tool);
+  const allowed = await callTool(ask, server, await server.token(), tool);
   const text = await allowed.text();
   assert.equal(allowed.status, 200, text);
   assert.match(text, /"result"/);
