@@ -51,8 +51,6 @@ export const fastMcpAdapter: Adapter = {
   name: 'FastMCP',
   start,
   except: {
-    publicPath:
-      'FastMCP serves /ping and /health itself; a public path of the declaration reaches them',
-    twoServers: 'FastMCP has one MCP endpoint per process port',
+    twoServers: 'FastMCP has one MCP endpoint',
   },
 };
