@@ -24,7 +24,7 @@ type Handler = (
 
 export type SiteOptions = {
   /** Answers a request in the place of the site; true when it did. */
-  readonly handle?: Handler;
+  readonly handle?: Handler | undefined;
   /** Changes of the two documents. */
   readonly resource?: (origin: string) => Readonly<Record<string, unknown>>;
   readonly server?: (origin: string) => Readonly<Record<string, unknown>>;
