@@ -12,6 +12,12 @@ export async function agree(url: string): Promise<void> {
   await (await fetch(url)).text();
 }
 
+/** Chance that is the same in each run. */
+export function counting(): (bytes: number) => Uint8Array {
+  let next = 0;
+  return (bytes) => Uint8Array.from({ length: bytes }, () => (next++ * 37) % 256);
+}
+
 /** What the doctor is told about one server. `example.test` is this machine, and everybody else's name leads nowhere. */
 export function optionsFor(at: ReferenceServer, login = false): ExamineOptions {
   return {
@@ -19,6 +25,7 @@ export function optionsFor(at: ReferenceServer, login = false): ExamineOptions {
     allowPrivate: true,
     requestsPerSecond: 500,
     timeoutMs: 2_000,
+    random: counting(),
     ...(login && {
       login: { openBrowser: agree, scopes: ['todo:read'], tool: 'delete_todo', timeoutSeconds: 5 },
     }),

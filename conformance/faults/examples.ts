@@ -1,6 +1,6 @@
-import { examine, type Finding, type Report } from '@gatewarden/doctor';
+import { examine, textReport } from '@gatewarden/doctor';
 import { CORPUS } from './corpus.ts';
-import { examineServer } from './examine-fault.ts';
+import { counting, examineServer } from './examine-fault.ts';
 import { nameOf } from './fault.ts';
 import { PEERS, type Peer } from './foreign/peers.ts';
 import type { Ending } from './good-server.ts';
@@ -32,7 +32,7 @@ export function expectedShape(): readonly string[] {
 export function shapeOf(document: string): readonly string[] {
   return document
     .split('\n')
-    .map((line) => /^(#+ .*)$|^- \*\*`([a-z-]+)`\*\*|^\| `([a-z-]+)`/.exec(line))
+    .map((line) => /^(#+ .*)$|^(?:error|warning) ([a-z0-9-]+):|^\| `([a-z0-9-]+)`/.exec(line))
     .flatMap((match) => match?.[1] ?? match?.[2] ?? match?.[3] ?? []);
 }
 
@@ -49,7 +49,8 @@ export async function makeExamples(): Promise<string> {
       );
       const [finding] = report.findings;
       if (finding?.id !== fault.id) throw new Error(`${nameOf(fault)} was not found`);
-      const cells = [`\`${fault.id}\``, fault.wrong, sameEachTime(finding.message), finding.fix];
+      const mistake = fault.seen ? `${fault.wrong} Seen: ${fault.seen}.` : fault.wrong;
+      const cells = [`\`${fault.id}\``, mistake, sameEachTime(finding.message), finding.fix];
       rows.push(`| ${cells.map(cell).join(' | ')} |`);
     }
     const head =
@@ -77,51 +78,21 @@ async function withEnd<Result>(work: (t: Ending) => Promise<Result>): Promise<Re
 
 async function peerSection(t: Ending, { name, about, start }: Peer): Promise<string> {
   const report = await examine(await start(t), { requestsPerSecond: 500, random: counting() });
-  const findings = report.findings.map(findingText).join('\n');
-  return sameEachTime(
-    `### ${name}\n\n${about}\n\n${findings}\n\n${clientsText(report)}\n${notesText(report)}`,
-  );
-}
-
-function findingText({ id, severity, message, evidence, fix, rule }: Finding): string {
-  return [
-    `- **\`${id}\`** (${severity}): ${message}`,
-    `  - seen: \`${evidence.replaceAll('`', "'")}\``,
-    `  - to change: ${fix}`,
-    `  - rule: ${rule.source}, ${rule.section}: ${rule.says}`,
-  ].join('\n');
-}
-
-function clientsText({ clients }: Report): string {
-  const rows = clients.map(({ name, outcome, registration, reasons }) =>
-    [name, outcome, registration, reasons.join(' ') || '–'].map(cell).join(' | '),
-  );
-  return `| client | comes | by | because |\n| --- | --- | --- | --- |\n${rows.map((row) => `| ${row} |\n`).join('')}`;
-}
-
-function notesText({ steps }: Report): string {
-  const notes = steps.flatMap(({ step, notes: lines }) =>
-    lines.map((line) => `- ${step}: ${line}`),
-  );
-  return notes.length === 0 ? '' : `Notes:\n\n${notes.join('\n')}\n`;
+  const text = textReport(report, { color: false }).trim();
+  return sameEachTime(`### ${name}\n\n${about}\n\n\`\`\`text\n${text}\n\`\`\`\n`);
 }
 
 function cell(text: string): string {
   return text.replaceAll('|', '\\|').replaceAll('\n', ' ');
 }
 
-/** Ports in the order in which they appear. */
+/** Ports in the order in which they appear; no durations. */
 function sameEachTime(text: string): string {
   const ports = new Map<string, number>();
-  return text.replace(/(127\.0\.0\.1|localhost|example\.test):(\d{4,5})/g, (_all, host, port) => {
+  const timeless = text.replace(/, \d+\.\d s\)/g, ')');
+  return timeless.replace(/(127\.0\.0\.1|localhost|example\.test):(\d{5})/g, (_all, host, port) => {
     const same = ports.get(port) ?? 8001 + ports.size;
     ports.set(port, same);
     return `${host}:${same}`;
   });
-}
-
-/** Chance that is the same in each run. */
-function counting(): (bytes: number) => Uint8Array {
-  let next = 0;
-  return (bytes) => Uint8Array.from({ length: bytes }, () => (next++ * 37) % 256);
 }
