@@ -12,7 +12,7 @@ const longestPause = 15 * second;
 const inactiveAtMost = 5 * second;
 /** How long an answer still speaks for a call that is being decided (RS-58). */
 const vouchesFor = 60 * second;
-const entryLimit = 10_000;
+const defaultLimit = 10_000;
 
 export type Activity = 'active' | 'inactive' | 'unreachable';
 
@@ -31,6 +31,8 @@ export type IntrospectionOptions = {
   readonly clientSecret: string;
   /** Seconds for which an answer is believed, 0 to 60. */
   readonly cacheSeconds: number;
+  /** Most answers remembered. @default 10000 */
+  readonly entryLimit?: number;
 };
 
 type About = { readonly token: string; readonly tokenId: string | undefined };
@@ -42,7 +44,7 @@ type Answer = { readonly at: number; readonly active: boolean };
  * for it. An answer can only refuse what was validated here; it never makes a token valid.
  */
 export function askAboutTokens(options: IntrospectionOptions): Introspection {
-  const { runtime, cacheSeconds } = options;
+  const { runtime, cacheSeconds, entryLimit = defaultLimit } = options;
   const now = runtime.nowMs;
   const answers = new Map<string, Answer>();
   const vouched = new Map<string, number>();
@@ -80,9 +82,9 @@ export function askAboutTokens(options: IntrospectionOptions): Introspection {
     }
     failed = 0;
     failedAt = undefined;
-    remember(answers, name, { at: now(), active });
+    remember(answers, name, { at: now(), active }, entryLimit);
     if (tokenId !== undefined) {
-      if (active) remember(vouched, tokenId, now());
+      if (active) remember(vouched, tokenId, now(), entryLimit);
       else vouched.delete(tokenId);
     }
     return active ? 'active' : 'inactive';
@@ -145,10 +147,10 @@ function readActive(text: string): boolean | undefined {
   return typeof active === 'boolean' ? active : undefined;
 }
 
-function remember<T>(entries: Map<string, T>, name: string, value: T): void {
+function remember<T>(entries: Map<string, T>, name: string, value: T, limit: number): void {
   entries.delete(name);
   entries.set(name, value);
-  if (entries.size <= entryLimit) return;
+  if (entries.size <= limit) return;
   const { value: oldest, done } = entries.keys().next();
   if (!done) entries.delete(oldest);
 }

@@ -64,7 +64,7 @@ export type RevocationOptions = {
   readonly feedUrl?: string;
   /** Seconds after which tools that are not high-risk are refused too, counted from the newest document; 60 to 86400. @default 900 */
   readonly maxStaleSeconds?: number;
-  /** `open` lets requests through for as long as the feed cannot be had, and says so once a minute. @default closed */
+  /** `open` lets requests through for as long as the feed cannot be had, those of high-risk tools excepted, and says so once a minute. @default closed */
   readonly onStale?: 'closed' | 'open';
   /** Ask the authorization server about each token instead of waiting for the feed (RFC 7662). */
   readonly introspection?: {

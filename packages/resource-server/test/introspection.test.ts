@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { before, type TestContext, test } from 'node:test';
 import type { McpServerOptions, RevocationOptions } from '../src/index.ts';
+import { askAboutTokens } from '../src/introspection.ts';
+import { runtimeOf } from '../src/runtime/defaults.ts';
 import { newKey, type SigningKey, startFakeIssuer } from '../src/testing/fake-issuer.ts';
 import { declaration, serve, startGuarded, toolCall } from '../src/testing/guarded-server.ts';
 
@@ -145,6 +147,29 @@ test('an endpoint that hangs, refuses the credential or talks nonsense leaves th
     while ((await server.send({ token: revoked })).status !== 401)
       assert.ok(performance.now() < end, name);
   }
+});
+
+test('a flood of distinct tokens leaves a bounded number of answers behind (RS-25)', async () => {
+  let asked = 0;
+  const fetch = async (): Promise<Response> => {
+    asked += 1;
+    return new Response('{"active":true}');
+  };
+  const introspection = askAboutTokens({
+    runtime: runtimeOf({ fetch, now: () => new Date(0) }),
+    endpoint: 'https://auth.example.com/introspect',
+    clientId: 'skc_1',
+    clientSecret: 'secret',
+    cacheSeconds: 60,
+    entryLimit: 50,
+  });
+  const ask = (n: number): unknown => introspection.isActive(`token ${n}`, `tkn_${n}`);
+  for (let n = 0; n < 100; n += 1) assert.equal(await ask(n), 'active');
+  assert.equal(asked, 100);
+  assert.equal(ask(99), 'active', 'remembered');
+  assert.ok(ask(49) instanceof Promise, 'the oldest gave way');
+  assert.equal(introspection.vouchedFor('tkn_49'), false);
+  assert.equal(introspection.vouchedFor('tkn_99'), true);
 });
 
 test('while the feed is too old, introspection carries every tool; without it the rules of the feed hold (RS-58, RS-25)', async (t) => {

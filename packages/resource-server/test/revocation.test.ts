@@ -160,6 +160,26 @@ test('above 60 seconds without a document high-risk tools answer 503; others aft
   assert.deepEqual(await statuses(server, token), { harmless: 200, risky: 200 });
 });
 
+test('a feed that is slow delays the first request by 2 seconds at most, is heard when it comes, and delays nobody again (RS-58)', async (t) => {
+  const issuer = await startFakeIssuer(t, key);
+  issuer.feed.revoke({ handle: 'h-person' });
+  issuer.feed.delayMs = 1_700;
+  const slow = await startGuarded(t, declaration(issuer));
+  const token = await issuer.token(handles);
+  assert.equal((await slow.send({ token })).status, 401, 'worth waiting for');
+
+  issuer.feed.delayMs = 2_500;
+  const slower = await startGuarded(t, declaration(issuer));
+  const began = performance.now();
+  assert.equal((await slower.send({ token })).status, 200);
+  assert.ok(performance.now() - began < 2_500);
+  const again = performance.now();
+  assert.equal((await slower.send({ token })).status, 200);
+  assert.ok(performance.now() - again < 500);
+  issuer.feed.delayMs = 0;
+  await until(async () => (await slower.send({ token })).status === 401);
+});
+
 test('what is known to be revoked stays refused while the feed is too old (RS-58)', async (t) => {
   const issuer = await startFakeIssuer(t, key);
   issuer.feed.revoke({ handle: 'h-person' });
