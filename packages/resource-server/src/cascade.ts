@@ -31,7 +31,8 @@ export type CascadeTarget = {
 /**
  * The header with which a call goes on to a server behind this one in the name of the caller. MCP forbids to
  * pass on a token that was issued for this server only; this one must have been issued for the target too
- * (RS-27). Nothing else in this package sends a token anywhere. Do not let redirects be followed with it.
+ * (RS-27). Nothing else in this package sends a token to anybody but its own authorization server, for
+ * introspection. Do not let redirects be followed with it.
  *
  * @throws {CascadeError} audience_missing, wrong_address, bound_token
  */

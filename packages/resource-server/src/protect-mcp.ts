@@ -98,7 +98,6 @@ export function protectMcp<const S extends string>(
       const cors = corsHeaders(server, request);
       if (request.method === 'OPTIONS') return preflight(cors, endpointMethods);
       const decision = await decideCall(server, request).catch((error: unknown) => {
-        // A rule function that throws must neither let the call pass nor end the process.
         decisionFailed(server, request, error);
         return serverError();
       });
@@ -122,6 +121,21 @@ export function protectMcp<const S extends string>(
   };
 }
 
+/** A rule function that throws must neither let the call pass nor end the process. */
+function decideMessages(
+  server: McpServer,
+  request: GuardRequest,
+  auth: McpAuth,
+  body: unknown,
+): Respond | undefined {
+  try {
+    return checkMessages(server, request, auth, body);
+  } catch (error) {
+    decisionFailed(server, request, error);
+    return serverError();
+  }
+}
+
 /** The endpoint itself: token, then body, then scopes. Nothing of the body is read for a caller without a token. */
 async function decideCall(server: McpServer, request: GuardRequest): Promise<Decision> {
   const auth = await authenticate(server, request);
@@ -142,7 +156,7 @@ async function decideCall(server: McpServer, request: GuardRequest): Promise<Dec
     case 'POST': {
       const read = await readJsonBody(server, request);
       if (read.kind === 'respond') return read;
-      const refusal = checkMessages(server, request, auth, read.value);
+      const refusal = decideMessages(server, request, auth, read.value);
       const { value: body, bytes } = read;
       if (refusal) return server.jsonRpcErrorBody ? asRpcError(refusal, body) : refusal;
       const response = responseDuties(server, request, auth, body);

@@ -55,7 +55,7 @@ export type BodyRewriter =
     };
 
 /** What a head says about a body that is not the one that will be sent. */
-export const bodyFields = [
+export const bodyFields: readonly string[] = [
   'content-length',
   'etag',
   'content-md5',

@@ -40,6 +40,25 @@ test('a refused call can be answered with a JSON-RPC error of its id (RS-53)', a
   }
 });
 
+test('a call whose rule throws is a JSON-RPC error too, and does not run (RS-35, RS-53)', async (t) => {
+  const issuer = await startFakeIssuer(t);
+  const options = declaration(issuer, {
+    jsonRpcErrorBody: true,
+    tools: {
+      list_todos: () => {
+        throw new Error('a mistake in a rule');
+      },
+    },
+  });
+  const entries = await startEntryPoints(t, options, () => new Response('{}'));
+  for (const entry of entries) {
+    const sent = { token: await issuer.token(), body: toolCall('list_todos', {}, 5) };
+    const { status, text } = await entry.send(sent);
+    assert.deepEqual([status, JSON.parse(text).id], [500, 5], entry.name);
+    assert.ok(!text.includes('mistake'));
+  }
+});
+
 test('a refusal nobody waits for by an id, or one before the body was read, keeps its own body (RS-53)', async (t) => {
   const issuer = await startFakeIssuer(t);
   const options = declaration(issuer, { jsonRpcErrorBody: true });
