@@ -98,7 +98,7 @@ export const CHALLENGE: readonly Fault[] = [
     id: 'resource-metadata-relative',
     step: 'challenge',
     wrong: 'The challenge names the metadata by a path, which client libraries drop.',
-    seen: 'sample code of a vendor of authorization servers',
+    seen: 'sample code in documentation',
     change: challenge((good, origin) => good.replace(origin, '')),
     visible: async (at) => challengeMatches(at, /resource_metadata="\//),
   },

@@ -193,7 +193,7 @@ export const HALF_MADE_CHECKS: readonly Fault[] = [
     id: 'unauthorized-as-200',
     name: 'unauthorized-as-200-invalid-request',
     step,
-    wrong: 'The refusal is written as an error of JSON-RPC after the status was sent.',
+    wrong: 'The refusal has the body of an OAuth error, and status 200.',
     change: ({ parts }) => ({
       refuse: (refusal) =>
         refusal.status === 401

@@ -20,11 +20,11 @@ export const LOGIN_SECOND_LOOKS: readonly Fault[] = [
   },
   {
     id: 'login-failed',
-    name: 'login-failed-loopback-port',
+    name: 'login-failed-redirect-uri',
     step,
     login,
-    wrong:
-      'Only the port that was registered is accepted for a loopback redirect URI, and the state is lost.',
+    wrong: 'A redirect URI that was accepted at the registration is refused at the authorization.',
+    seen: 'tableau/tableau-mcp#866',
     change: ({ place }) => ({
       authorizationFront: async (request, next) => {
         const { pathname } = new URL(`${place.issuer}/authorize`);
