@@ -8,7 +8,7 @@ import {
   type Guarded,
   toolCall,
 } from '@gatewarden/resource-server/testing/guarded-server';
-import fastify, { type FastifyInstance } from 'fastify';
+import fastify, { type FastifyInstance, type FastifyPluginCallback } from 'fastify';
 import { authOf, gatewarden } from '../src/index.ts';
 
 async function listen(
@@ -33,17 +33,18 @@ test('Fastify: the body is the checked one, whatever parsers the app has, before
     done(null, JSON.parse(toolCall('add_todo'))),
   );
   await app.register(gatewarden(declaration(issuer)));
-  await app.register(async (child) => {
+  await app.register((child, _options, done) => {
     child.removeContentTypeParser('application/json');
     child.addContentTypeParser(
       'application/json',
       { parseAs: 'string' },
-      (_request, body, done) => {
+      (_request, body, parsed) => {
         seen.push(body);
-        done(null, JSON.parse(toolCall('add_todo')));
+        parsed(null, JSON.parse(toolCall('add_todo')));
       },
     );
     child.post('/mcp', async (request) => ({ body: request.body }));
+    done();
   });
   app.post('/other', async (request) => ({ body: request.body }));
   const { send } = await listen(t, app);
@@ -94,9 +95,11 @@ test('Fastify: routes before and after it and below it need a token, and no erro
   app.get('/before', async () => reached.push('before'));
   await app.register(gatewarden(declaration(issuer)));
   app.get('/after', async () => reached.push('after'));
-  await app.register(async (child) => child.get('/below', async () => reached.push('below')), {
-    prefix: '/v1',
-  });
+  const below: FastifyPluginCallback = (child, _options, done) => {
+    child.get('/below', async () => reached.push('below'));
+    done();
+  };
+  await app.register(below, { prefix: '/v1' });
   const { send } = await listen(t, app);
   for (const path of ['/before', '/after', '/v1/below', '/nowhere', '/%']) {
     const answer = await send({ path });

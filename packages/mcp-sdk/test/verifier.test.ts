@@ -72,3 +72,10 @@ test('MCP SDK: keys that cannot be fetched are never the token’s fault (RS-31)
     return true;
   });
 });
+
+test('MCP SDK: a token bound to a key does not pass as a bearer token where DPoP is asked for (RS-54)', async (t) => {
+  const { issuer, verifier } = await start(t, { dpop: 'required' });
+  await assert.rejects(verifier.verifyAccessToken(await issuer.token()));
+  const bound = await issuer.token({ cnf: { jkt: 'x' } });
+  await assert.rejects(verifier.verifyAccessToken(bound));
+});
