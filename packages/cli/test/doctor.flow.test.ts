@@ -13,6 +13,11 @@ type Ran = { readonly code: number; readonly out: string; readonly errors: strin
 
 /** The command in this process, as a program would call it. */
 async function doctor(...args: string[]): Promise<Ran> {
+  return await doctorWith(() => undefined, ...args);
+}
+
+/** The same, with somebody who reads what is written to standard error. */
+async function doctorWith(read: (text: string) => void, ...args: string[]): Promise<Ran> {
   let out = '';
   let errors = '';
   const code = await main(['doctor', ...args], {
@@ -22,6 +27,7 @@ async function doctor(...args: string[]): Promise<Ran> {
     },
     err: (text) => {
       errors += text;
+      read(text);
     },
     exitOnSignal: false,
   });
@@ -61,10 +67,20 @@ test('our own demo has no finding, from outside and after a real sign-in; the co
     ['login'],
   );
 
-  const inside = await examine(mcpUrl, {
-    login: { openBrowser: person(site.ready.environmentUrl), timeoutSeconds: 30 },
-  });
+  const visit = person(site.ready.environmentUrl);
+  const visits: Promise<void>[] = [];
+  const ran = await doctorWith(
+    (text) => {
+      const url = /^Open this address to go on:\n {2}(\S+)\n$/.exec(text)?.[1];
+      if (url !== undefined) visits.push(visit(url));
+    },
+    ...[mcpUrl, '--login', '--no-browser', '--timeout', '30', '--json'],
+  );
+  await Promise.all(visits);
+  assert.equal(visits.length, 2);
+  const inside = JSON.parse(ran.out) as Report;
   assert.deepEqual(messages(inside), []);
+  assert.equal(ran.code, 0, ran.errors);
   assert.ok(inside.steps.every(({ outcome }) => outcome === 'passed'));
   const notes = inside.steps.find(({ step }) => step === 'login')?.notes.join('\n') ?? '';
   assert.match(notes, /The client "m2m_\d+" \("Gatewarden doctor"\) was registered and stays/);
@@ -96,6 +112,8 @@ test('our own demo has no finding, from outside and after a real sign-in; the co
     ['prm-resource-mismatch'],
   );
 
+  const stopped = await doctor(mcpUrl, '--client', 'chatgpt', '--json');
+  assert.deepEqual([stopped.code, (JSON.parse(stopped.out) as Report).ok], [1, false]);
   const hosted = await doctor(mcpUrl, '--client', 'chatgpt');
   assert.equal(hosted.code, 1, 'a client that would not get through is a failure');
   assert.match(hosted.out, /✗ ChatGPT +its requests come from the internet/);
@@ -126,10 +144,9 @@ test('gatewarden doctor: a client that the authorization server does not know is
     },
   );
   const { client_id: clientId } = (await registered.json()) as { client_id: string };
-  const visit = person(site.ready.environmentUrl);
   const report = await examine(mcpUrl, {
     login: {
-      openBrowser: visit,
+      openBrowser: person(site.ready.environmentUrl),
       clientId,
       clientSecret: 'this-is-not-the-secret-of-the-client',
       timeoutSeconds: 20,

@@ -45,12 +45,12 @@ export async function examine(target: string, options: ExamineOptions = {}): Pro
   try {
     const outcome = await runSteps(examination, options);
     const { findings } = ledger;
+    const reachable = outcome.unreachableReason === undefined;
+    const isFine = findings.every(({ severity }) => severity !== 'error');
     return {
       target: url.href,
-      ok:
-        outcome.unreachableReason === undefined &&
-        findings.every(({ severity }) => severity !== 'error'),
-      reachable: outcome.unreachableReason === undefined,
+      ok: reachable && outcome.credentialsRefused === undefined && isFine,
+      reachable,
       ...outcome,
       findings,
       steps: ledger.steps(),

@@ -40,7 +40,7 @@ export type ClientVerdict = {
 
 export type Report = {
   readonly target: string;
-  /** No finding of severity error. */
+  /** Something answered, given credentials were not refused, and there is no finding of severity error. */
   readonly ok: boolean;
   /** False: nothing answered at the address, and nothing was examined. */
   readonly reachable: boolean;

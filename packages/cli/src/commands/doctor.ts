@@ -78,15 +78,18 @@ async function doctor(target: string, flags: DoctorFlags, io: Io): Promise<void>
     throw new UsageError('--json and --sarif exclude each other; leave one out.');
   const client = clientOf(flags);
   const report = await run(target, optionsOf(flags, io));
-  print(report, flags, client, io);
+  const isStopped = report.clients.some(
+    ({ name, outcome }) => name === client && outcome === 'stopped',
+  );
+  const said = isStopped ? { ...report, ok: false } : report;
+  print(said, flags, client, io);
   if (!report.reachable && (flags.json || flags.sarif)) throw new Ended(EXIT.unreachable);
   if (!report.reachable) {
     io.err(`gatewarden: ${report.target} does not answer: ${report.unreachableReason}.\n`);
     throw new Ended(EXIT.unreachable);
   }
   if (report.credentialsRefused !== undefined) throw new Ended(EXIT.refused);
-  const verdict = report.clients.find(({ name }) => name === client);
-  if (!report.ok || verdict?.outcome === 'stopped') throw new Ended(EXIT.failed);
+  if (!said.ok) throw new Ended(EXIT.failed);
 }
 
 function clientOf({ client }: DoctorFlags): string | undefined {
