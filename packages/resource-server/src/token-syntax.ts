@@ -33,8 +33,7 @@ export function readToken(
   }
   const headerFields = readPart(header);
   const claims = readPart(payload);
-  if (!headerFields || !claims || (signature !== '' && !canonicalBytes(signature)))
-    return 'malformed';
+  if (!headerFields || !claims || (signature !== '' && !isCanonical(signature))) return 'malformed';
   if (headerFields['crit'] !== undefined || headerFields['b64'] !== undefined)
     return 'critical_header';
   if (headerFields['cty'] !== undefined || headerFields['zip'] !== undefined) return 'malformed';
@@ -42,25 +41,32 @@ export function readToken(
 }
 
 function readPart(part: string): Readonly<Record<string, unknown>> | undefined {
-  const bytes = canonicalBytes(part);
-  if (!bytes) return undefined;
+  if (!isCanonical(part)) return undefined;
   try {
-    const parsed = parseStrictJson(
-      new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes),
-    );
+    const parsed = parseStrictJson(utf8.decode(base64url.decode(part)));
     return parsed.kind === 'ok' && isRecord(parsed.value) ? parsed.value : undefined;
   } catch {
     return undefined;
   }
 }
 
-/** Bytes of a base64url text in its one canonical spelling: several texts for the same bytes would be several tokens. */
-function canonicalBytes(part: string): Uint8Array | undefined {
-  if (!/^[A-Za-z0-9_-]+$/.test(part)) return undefined;
-  try {
-    const bytes = base64url.decode(part);
-    return base64url.encode(bytes) === part ? bytes : undefined;
-  } catch {
-    return undefined;
+/** Keeps nothing between calls. */
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+/**
+ * Whether a base64url text is the one canonical spelling of its bytes (RFC 4648 §3.5): several texts for the
+ * same bytes would be several tokens. The bits of the last character that belong to no byte must be zero.
+ */
+function isCanonical(part: string): boolean {
+  if (!/^[A-Za-z0-9_-]+$/.test(part)) return false;
+  switch (part.length % 4) {
+    case 0:
+      return true;
+    case 2:
+      return /[AQgw]$/.test(part);
+    case 3:
+      return /[AEIMQUYcgkosw048]$/.test(part);
+    default:
+      return false;
   }
 }
