@@ -17,7 +17,15 @@ import {
   targetOf,
   watchMemory,
 } from './gatewarden.ts';
-import { startLoad } from './load.ts';
+import {
+  FULL_LIBRARY,
+  type LibraryPlan,
+  libraryBudgets,
+  libraryReport,
+  measureLibrary,
+  QUICK_LIBRARY,
+} from './library.ts';
+import { type Load, startLoad } from './load.ts';
 import { describeMachine } from './machine.ts';
 import { codesNeeded, measure, type Plan } from './measure.ts';
 import { weighPages } from './page-weight.ts';
@@ -25,7 +33,7 @@ import { startPeer } from './peer.ts';
 import { startDurablePostgres } from './postgres.ts';
 import { memoryOf } from './process-cost.ts';
 import { profile } from './profile.ts';
-import { reportOf } from './report.ts';
+import { budgetTable, machineText, reportOf } from './report.ts';
 import { countRoundTrips } from './round-trips.ts';
 import { median } from './statistics.ts';
 import type { Target } from './target.ts';
@@ -37,6 +45,9 @@ type Options = Plan & {
   readonly restMs: number;
   /** Lists where time goes instead of comparing. */
   readonly profile: boolean;
+  readonly library: LibraryPlan;
+  /** The half to measure; both without. */
+  readonly only: 'server' | 'library' | undefined;
 };
 
 const FULL: Options = {
@@ -46,6 +57,8 @@ const FULL: Options = {
   starts: 3,
   restMs: 20_000,
   profile: false,
+  library: FULL_LIBRARY,
+  only: undefined,
 };
 const QUICK: Options = {
   rounds: 1,
@@ -54,6 +67,8 @@ const QUICK: Options = {
   starts: 1,
   restMs: 7000,
   profile: false,
+  library: QUICK_LIBRARY,
+  only: undefined,
 };
 
 function readOptions(args: readonly string[]): Options {
@@ -63,13 +78,17 @@ function readOptions(args: readonly string[]): Options {
       quick: { type: 'boolean', default: false },
       profile: { type: 'boolean', default: false },
       rounds: { type: 'string' },
+      only: { type: 'string' },
     },
   });
   const options = values.quick ? QUICK : FULL;
   const rounds = values.rounds === undefined ? options.rounds : Number(values.rounds);
   if (!Number.isInteger(rounds) || rounds < 1 || rounds > 20)
     throw new Error(`--rounds is "${values.rounds}"; it should be a number from 1 to 20.`);
-  return { ...options, rounds, profile: values.profile };
+  const { only } = values;
+  if (only !== undefined && only !== 'server' && only !== 'library')
+    throw new Error(`--only is "${only}"; it should be server or library.`);
+  return { ...options, rounds, profile: values.profile, only };
 }
 
 const progress = (text: string): void => {
@@ -130,7 +149,7 @@ async function prepare(
   };
 }
 
-async function find(cleanups: Cleanups, options: Options): Promise<Findings> {
+async function find(cleanups: Cleanups, load: Load, options: Options): Promise<Findings> {
   progress('starting from nothing, then watching memory at rest');
   await ensureTemplate();
   const postgres = await startDurablePostgres(cleanups);
@@ -143,7 +162,6 @@ async function find(cleanups: Cleanups, options: Options): Promise<Findings> {
   const peer = await startPeer(cleanups, codesNeeded(options));
   const ours: (Begun & Awaited<ReturnType<typeof prepare>>)[] = [];
   for (const one of begun) ours.push({ ...one, ...(await prepare(cleanups, one, options)) });
-  const load = await startLoad(cleanups);
   const targets = ours.map(({ target }) => target);
   const rows = await measure(load, [peer, ...targets], options, progress);
   const memory = Object.fromEntries(
@@ -175,17 +193,31 @@ async function main(args: readonly string[]): Promise<void> {
       console.log(await profile(cleanups, options));
       return;
     }
-    const findings = await find(cleanups, options);
-    const budgets = budgetsOf(findings);
+    const load = await startLoad(cleanups);
+    const findings = options.only === 'library' ? undefined : await find(cleanups, load, options);
+    const library =
+      options.only === 'server'
+        ? undefined
+        : await measureLibrary(cleanups, load, options.library, progress);
+    const budgets = [
+      ...(findings ? budgetsOf(findings) : []),
+      ...(library ? libraryBudgets(library) : []),
+    ];
     const seconds = Math.round((Date.now() - startedAt.getTime()) / 1000);
     const results = new URL('./results/latest.json', import.meta.url);
     await writeFile(
       results,
-      `${JSON.stringify({ startedAt, seconds, options, machine, findings, budgets }, undefined, 2)}\n`,
+      `${JSON.stringify({ startedAt, seconds, options, machine, findings, library, budgets }, undefined, 2)}\n`,
     );
-    console.log(`\n${reportOf(machine, findings, budgets)}\n`);
+    const parts = [
+      machineText(machine),
+      ...(findings ? [reportOf(findings)] : []),
+      ...(library ? [libraryReport(library)] : []),
+      budgetTable(budgets),
+    ];
+    console.log(`\n${parts.join('\n\n')}\n`);
     console.log(`${seconds} s; all numbers are in ${fileURLToPath(results)}`);
-    if (findings.rows.some(({ failed }) => failed > 0)) process.exitCode = 1;
+    if (findings?.rows.some(({ failed }) => failed > 0)) process.exitCode = 1;
   } finally {
     await cleanups.run();
   }

@@ -123,10 +123,10 @@ function peerOf(row: Row, rows: readonly Row[]): Row | undefined {
 }
 
 // Written so that a value that could not be measured is not met.
-function atLeast(what: string, measured: number, unit: string, budget: number): Budget {
+export function atLeast(what: string, measured: number, unit: string, budget: number): Budget {
   return { what, measured, unit, bound: 'at least', budget, met: measured >= budget };
 }
 
-function atMost(what: string, measured: number, unit: string, budget: number): Budget {
+export function atMost(what: string, measured: number, unit: string, budget: number): Budget {
   return { what, measured, unit, bound: 'at most', budget, met: measured <= budget };
 }

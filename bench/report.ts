@@ -4,9 +4,8 @@ import type { Machine } from './machine.ts';
 const MB = 1_000_000;
 
 /** Everything that was found out, as text for a terminal. */
-export function reportOf(machine: Machine, findings: Findings, budgets: readonly Budget[]): string {
+export function reportOf(findings: Findings): string {
   return [
-    machineText(machine),
     operationsTable(findings),
     table(
       ['server', 'start, empty', 'initialised', 'at ready', '5 s after', 'at rest', 'after load'],
@@ -33,20 +32,23 @@ export function reportOf(machine: Machine, findings: Findings, budgets: readonly
         String(files),
       ]),
     ),
-    table(
-      ['budget', 'measured', 'wanted', 'verdict'],
-      budgets.map(({ what, measured, unit, bound, budget, met }) => [
-        what,
-        `${number(measured)}${gap(unit)}${unit}`,
-        `${bound} ${budget}${gap(unit)}${unit}`,
-        met ? 'met' : 'FALLS SHORT',
-      ]),
-    ),
     ...warnings(findings),
   ].join('\n\n');
 }
 
-function machineText(machine: Machine): string {
+export function budgetTable(budgets: readonly Budget[]): string {
+  return table(
+    ['budget', 'measured', 'wanted', 'verdict'],
+    budgets.map(({ what, measured, unit, bound, budget, met }) => [
+      what,
+      `${number(measured)}${gap(unit)}${unit}`,
+      `${bound} ${budget}${gap(unit)}${unit}`,
+      met ? 'met' : 'FALLS SHORT',
+    ]),
+  );
+}
+
+export function machineText(machine: Machine): string {
   return `${machine.cores} cores (${machine.processor}), ${machine.memoryGb} GB, ${machine.system}, Node.js ${machine.node}, load ${machine.load.toFixed(1)} before the start.
 One core makes ${Math.round(machine.signaturesPerCore)} RS256 signatures a second: no server can issue more tokens on it.`;
 }
@@ -104,7 +106,7 @@ function warnings({ rows }: Findings): string[] {
 }
 
 /** Columns as wide as they must be; what looks like a number stands at the right. */
-function table(heads: readonly string[], lines: readonly (readonly string[])[]): string {
+export function table(heads: readonly string[], lines: readonly (readonly string[])[]): string {
   const widths = heads.map((head, n) =>
     Math.max(head.length, ...lines.map((line) => line[n]?.length ?? 0)),
   );

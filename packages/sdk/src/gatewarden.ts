@@ -63,6 +63,7 @@ export class Gatewarden {
    *
    * Clocks may differ by 30 seconds (`clockSkewSeconds`). A key that is not known yet is looked for again,
    * so a rotation needs no restart. Without `audience` a token of any application of the environment passes.
+   * Revoked tokens pass until they end, as with Scalekit's SDK; `protectMcp` refuses them.
    *
    * @throws {ScalekitValidateTokenFailureException} the token is refused; `code` says why
    * @throws {KeysUnavailableException} the key set cannot be had: answer 503, not 401
