@@ -22,6 +22,9 @@ export type Passage = {
   readonly metrics: ProxyMetrics;
 };
 
+/** One for all: an error of its own for each finished request would cost more than most of what is done here. */
+const clientGone = new Error('the response is over');
+
 /** Takes one request through the guard to the upstream and its answer back. */
 export async function exchange(
   passage: Passage,
@@ -31,7 +34,7 @@ export async function exchange(
   record: RequestRecord,
 ): Promise<void> {
   const gone = new AbortController();
-  response.once('close', () => gone.abort());
+  response.once('close', () => gone.abort(clientGone));
   const admitted = await guardNodeRequest(watched(guard, record), request, response);
   if (!admitted) return;
   const { auth } = admitted;
