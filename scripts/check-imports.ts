@@ -117,6 +117,7 @@ const CONFORMANCE_IMPORTS: Readonly<Record<string, readonly string[]>> = {
   'conformance/faults/': ['doctor'],
   'conformance/server-suite/': ['resource-server', 'proxy'],
   'conformance/docs-code/': ['resource-server'],
+  'conformance/sdk-parity': ['resource-server', 'sdk'],
   'conformance/adapters/': [
     'resource-server',
     'express',
