@@ -1,4 +1,4 @@
-import type { McpAuth } from '@gatewarden/resource-server';
+import type { Caller } from '@gatewarden/resource-server';
 
 /** One request at the proxy. No token, no arguments, no address: only what its operator has to find again. */
 export type AccessEntry = {
@@ -59,10 +59,10 @@ export function newRecord(id: string, startedAt: Date, startedMs: number): Reque
   };
 }
 
-export function noteCaller(record: RequestRecord, auth: McpAuth): void {
-  record.subject = auth.extra.subject;
-  record.clientId = auth.clientId;
-  record.organizationId = auth.extra.organizationId;
+export function noteCaller(record: RequestRecord, caller: Caller): void {
+  record.subject = caller.subject;
+  record.clientId = caller.clientId;
+  record.organizationId = caller.organizationId;
 }
 
 /** The line of a finished request. */

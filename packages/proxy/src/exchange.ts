@@ -40,7 +40,7 @@ export async function exchange(
   const { auth } = admitted;
   // There are no public paths, so the guard lets nobody through without a caller; were it so, nobody would pass.
   if (!auth) return refuse(response, record, notFound, undefined);
-  noteCaller(record, auth);
+  noteCaller(record, { ...auth.extra, clientId: auth.clientId });
   if (!passage.paths.has(rawPath(request)))
     return refuse(response, record, notFound, admitted.body);
   const headers = clientHeaders(request, passage.forwarded);
@@ -94,6 +94,7 @@ function watched(guard: McpGuard, record: RequestRecord): McpGuard {
         },
       });
       if (decision.kind === 'respond') {
+        if (decision.caller) noteCaller(record, decision.caller);
         record.reason ??= errorOf(decision.body);
         record.body = record.body instanceof Uint8Array ? parsed(record.body) : undefined;
       }

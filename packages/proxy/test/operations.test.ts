@@ -99,6 +99,10 @@ test('the access log has a line for each request with caller, tool and reason, a
     [lines[2]?.status, lines[2]?.outcome, lines[2]?.tool, lines[2]?.reason],
     [403, 'refused', 'add_todo', 'insufficient_scope'],
   );
+  assert.deepEqual(
+    [lines[2]?.sub, lines[2]?.client_id, lines[2]?.org_id],
+    ['usr_1', 'skc_1', 'org_1'],
+  );
   assert.deepEqual([lines[3]?.status, lines[3]?.messages], [403, 2]);
   assert.deepEqual([lines[4]?.status, lines[4]?.reason], [401, 'expired']);
   assert.doesNotMatch(JSON.stringify(lines), /\\u001b|\\n/);

@@ -28,6 +28,7 @@ export { type McpGuard, protectMcp, type ToolRules } from './protect-mcp.ts';
 export type {
   BodyRead,
   BodyRewriter,
+  Caller,
   Decision,
   GuardRequest,
   Respond,

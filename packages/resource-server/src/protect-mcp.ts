@@ -140,6 +140,17 @@ function decideMessages(
 async function decideCall(server: McpServer, request: GuardRequest): Promise<Decision> {
   const auth = await authenticate(server, request);
   if ('kind' in auth) return auth;
+  const decision = await decideFor(server, request, auth);
+  if (decision.kind !== 'respond') return decision;
+  const { subject, organizationId } = auth.extra;
+  return { ...decision, caller: { subject, clientId: auth.clientId, organizationId } };
+}
+
+async function decideFor(
+  server: McpServer,
+  request: GuardRequest,
+  auth: McpAuth,
+): Promise<Decision> {
   const foreignSession = checkSession(server, request, auth);
   if (foreignSession) return foreignSession;
   switch (request.method) {

@@ -31,6 +31,14 @@ export type Respond = {
   readonly status: number;
   readonly headers: Headers;
   readonly body: string | undefined;
+  /** Whose request was refused, where the token was accepted and something else was not; for logs. */
+  readonly caller?: Caller;
+};
+
+export type Caller = {
+  readonly subject: string;
+  readonly clientId: string;
+  readonly organizationId: string | undefined;
 };
 
 /** The head of a response, before it is sent. */
