@@ -13,5 +13,5 @@ export function printable(text: string, most: number = MOST): string {
 
 /** A value of a JSON document, shown as JSON. */
 export function shown(value: unknown, most: number = MOST): string {
-  return printable(JSON.stringify(value) ?? 'nothing', most);
+  return printable(JSON.stringify(value) ?? 'absent', most);
 }
