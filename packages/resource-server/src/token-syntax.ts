@@ -1,5 +1,5 @@
-import { base64url } from 'jose';
 import type { RefusalReason } from './errors.ts';
+import { decodeBase64url } from './runtime/base64url.ts';
 import { isRecord, parseStrictJson } from './strict-json.ts';
 
 /** Largest token that is looked at, in bytes (RS-23). */
@@ -43,7 +43,7 @@ export function readToken(
 function readPart(part: string): Readonly<Record<string, unknown>> | undefined {
   if (!isCanonical(part)) return undefined;
   try {
-    const parsed = parseStrictJson(utf8.decode(base64url.decode(part)));
+    const parsed = parseStrictJson(utf8.decode(decodeBase64url(part)));
     return parsed.kind === 'ok' && isRecord(parsed.value) ? parsed.value : undefined;
   } catch {
     return undefined;
@@ -58,7 +58,7 @@ const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
  * same bytes would be several tokens. The bits of the last character that belong to no byte must be zero.
  */
 function isCanonical(part: string): boolean {
-  if (!/^[A-Za-z0-9_-]+$/.test(part)) return false;
+  if (part === '' || /[^A-Za-z0-9_-]/.test(part)) return false;
   switch (part.length % 4) {
     case 0:
       return true;
