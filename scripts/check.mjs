@@ -50,6 +50,7 @@ const CHECKS = [
   node('knip', 'node_modules/knip/bin/knip.js', ['--no-progress', '--no-config-hints']),
   types('published types', 'tsconfig.published.json'),
   node('generated code', 'packages/contract/scripts/check-generated.mjs'),
+  node('wire contract', 'packages/contract/scripts/check-wire.ts', [], /looked at [1-9]/),
   dryInstall('.'),
   dryInstall('conformance'),
   node('lock files', 'scripts/complete-lockfile.mjs', ['--check'], /[1-9]\d* packages/),

@@ -1,43 +1,58 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
-import { getOption, hasOption } from '@bufbuild/protobuf';
-import { McpServerSettingsService } from '../gen/gatewarden/v1/mcp_server_settings_pb.ts';
+import { before, test } from 'node:test';
+import { type DescMethod, type DescService, getOption, hasOption } from '@bufbuild/protobuf';
 import { http } from '../gen/google/api/annotations_pb.ts';
-import { ClientService } from '../gen/scalekit/v1/clients/clients_pb.ts';
 import { ErrorInfoSchema } from '../gen/scalekit/v1/errdetails/errdetails_pb.ts';
 import { AuthenticationType, auth_option } from '../gen/scalekit/v1/options/options_pb.ts';
-import { RolesService } from '../gen/scalekit/v1/roles/roles_pb.ts';
+import { generatedFiles } from '../scripts/contract-files.ts';
 
-const services = [ClientService, RolesService, McpServerSettingsService];
+let services: DescService[];
+let methods: DescMethod[];
+before(async () => {
+  const files = [...(await generatedFiles('scalekit')), ...(await generatedFiles('gatewarden'))];
+  services = files.flatMap((file) => file.services);
+  methods = services.flatMap((service) => service.methods);
+});
 
-test('every method of the contract is unary, has a path of its own and says who may call it', () => {
-  assert.deepEqual(
-    services.map((service) => service.methods.length),
-    [37, 26, 2],
-  );
+function pathsOf(method: DescMethod): string[] {
+  const rule = getOption(method, http);
+  return [rule, ...rule.additionalBindings].map(({ pattern }) => {
+    assert.ok(pattern.case && pattern.case !== 'custom', method.name);
+    return `${pattern.case} ${pattern.value}`;
+  });
+}
+
+test('the contract has all 26 services; every method is unary and has a path of its own', () => {
+  assert.equal(services.length, 26);
+  assert.equal(methods.length, 308);
   const paths = new Set<string>();
-  for (const method of services.flatMap((service) => service.methods)) {
+  for (const method of methods) {
     assert.equal(method.methodKind, 'unary', method.name);
-    assert.ok(hasOption(method, auth_option), `${method.name} says who may call it`);
-    const rule = getOption(method, http);
-    for (const { pattern } of [rule, ...rule.additionalBindings]) {
-      assert.ok(pattern.case && pattern.case !== 'custom');
-      const path = `${pattern.case} ${pattern.value.replace(/\{[^}]+\}/g, '{}')}`;
-      assert.ok(pattern.value.startsWith('/api/v1/') && !paths.has(path), path);
-      paths.add(path);
+    for (const path of pathsOf(method)) {
+      const shape = path.replace(/\{[^}]+\}/g, '{}');
+      assert.ok(!paths.has(shape), shape);
+      paths.add(shape);
     }
   }
 });
 
-test('only registration and consent details are open to everybody', () => {
-  const open = services
-    .flatMap((service) => service.methods)
-    .filter(
-      (method) => getOption(method, auth_option).authenticationType === AuthenticationType.NONE,
-    );
+test('only these paths lie outside of /api/v1/', () => {
+  const outside = methods.flatMap(pathsOf).filter((path) => !/^[a-z]+ \/api\/v1\//.test(path));
+  assert.deepEqual(outside.sort(), [
+    'get /.well-known/webauthn',
+    'post /migrations/env-keys',
+    'post /migrations/fsa-data',
+    'post /migrations/role-permissions',
+    'post /migrations/stripe-customers',
+    'post /migrations/workspace-fga',
+    'post /webhooks',
+  ]);
+});
+
+test('every method says who may call it, except two that nobody may call', () => {
   assert.deepEqual(
-    open.map((method) => method.name),
-    ['RegisterClient', 'GetConsentDetails'],
+    methods.filter((method) => !hasOption(method, auth_option)).map((method) => method.name),
+    ['FetchToken', 'SendWebhookEvent'],
   );
 });
 
@@ -56,4 +71,37 @@ test('the error detail keeps its numbers, which clients read without our descrip
       '9 tool_error_info',
     ],
   );
+});
+
+test('what is open to everybody is known by name', () => {
+  const open = methods.filter(
+    (method) => getOption(method, auth_option).authenticationType === AuthenticationType.NONE,
+  );
+  assert.deepEqual(open.map((method) => `${method.parent.name}.${method.name}`).sort(), [
+    'AuthService.DiscoveryAuthMethod',
+    'AuthService.GetAuthCustomizations',
+    'AuthService.GetAuthError',
+    'AuthService.GetAuthFeatures',
+    'AuthService.GetAuthState',
+    'AuthService.ListAuthMethods',
+    'AuthService.ListUserOrganizations',
+    'AuthService.Logout',
+    'AuthService.ResendPasswordless',
+    'AuthService.SignupOrganization',
+    'AuthService.VerifyPasswordLessOtp',
+    'ClientService.GetConsentDetails',
+    'ClientService.RegisterClient',
+    'DomainService.ListAuthorizedDomains',
+    'EmailService.GetTemplateUseCases',
+    'EnvironmentService.GetHostScopedPublicFeatureFlags',
+    'MigrationService.MigrateEnvKeys',
+    'MigrationService.MigrateFSAData',
+    'MigrationService.MigrateRolePermissions',
+    'MigrationService.MigrateStripeCustomers',
+    'MigrationService.MigrateWorkspaceFGA',
+    'WebAuthnService.BeginAuthentication',
+    'WebAuthnService.FinishAuthentication',
+    'WebAuthnService.GetRelatedOrigins',
+    'WorkspaceService.CreateWorkspace',
+  ]);
 });
