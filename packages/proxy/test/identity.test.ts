@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { createHash, generateKeyPairSync } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { stripTypeScriptTypes } from 'node:module';
 import { test } from 'node:test';
 import { resourceId } from '@gatewarden/resource-server/testing/fake-issuer';
 import { toolCall } from '@gatewarden/resource-server/testing/guarded-server';
@@ -119,4 +121,34 @@ test('without signed identities the upstream learns nothing about the caller (RS
   const text = JSON.stringify(request.names.map((name) => [name, ...request.header(name)]));
   for (const secret of ['usr_1', 'skc_1', resourceId, 'x-gatewarden'])
     assert.ok(!text.includes(secret), `${secret} reached the upstream`);
+});
+
+test('the sample in the documentation verifies an identity, and refuses it for another request', async (t) => {
+  const { send, seen, issuer, proxy, upstreamPort } = await startProxied(t, undefined, {
+    identity: 'signed',
+    managementPort: 0,
+    now: () => new Date(), // the sample has no other clock
+    protect: { revocation: false },
+  });
+  issuer.clock.now = new Date();
+  const body = toolCall('list_todos');
+  await send({ body, token: await issuer.token() });
+  const manual = await readFile(new URL('../../../docs/proxy.md', import.meta.url), 'utf8');
+  const sample = /```ts\n(.*?)```/s.exec(manual)?.[1] ?? assert.fail('there is no sample');
+  const here = sample
+    .replace("'jose'", `'${import.meta.resolve('jose')}'`)
+    .replace('http://127.0.0.1:8190', proxy.managementUrl ?? '')
+    .replace('https://mcp.example.com/mcp', proxy.url)
+    .replace('http://127.0.0.1:3000/mcp', `http://127.0.0.1:${upstreamPort}/mcp`);
+  const { caller } = await import(
+    `data:text/javascript,${encodeURIComponent(stripTypeScriptTypes(here))}`
+  );
+  const [identity] = seen[0]?.header('x-gatewarden-identity') ?? [];
+
+  assert.equal((await caller(identity, 'POST', Buffer.from(body))).sub, 'usr_1');
+  await assert.rejects(
+    caller(identity, 'POST', Buffer.from(toolCall('add_todo'))),
+    /another request/,
+  );
+  await assert.rejects(caller(identity, 'DELETE', Buffer.from(body)), /another request/);
 });
