@@ -66,9 +66,12 @@ function formRefusal(server: McpServer, bytes: Uint8Array | undefined): Respond 
     : rpcError(415, -32000, 'The body must be application/json in UTF-8');
 }
 
+/** Keeps nothing between calls. */
+const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
 function utf8(bytes: Uint8Array): string | undefined {
   try {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+    return decoder.decode(bytes);
   } catch {
     return undefined;
   }

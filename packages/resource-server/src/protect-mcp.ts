@@ -200,13 +200,17 @@ async function authenticate(server: McpServer, request: GuardRequest): Promise<M
     const unproven = await checkBinding(server, request, taken, details.claims);
     if (unproven) return unproven;
   }
+  let resource: URL | undefined;
   // Fresh objects for each request, frozen details: what a handler does to them reaches no other request.
   return {
     token: taken.token,
     clientId,
     scopes: [...scopes],
     expiresAt,
-    resource: new URL(server.resource),
+    get resource() {
+      resource ??= new URL(server.resource); // parsed for those who look at it
+      return resource;
+    },
     extra: details,
   };
 }
