@@ -27,6 +27,7 @@ import { checkSession, responseDuties } from './response-duties.ts';
 import { missingScopes } from './scope-rules.ts';
 import { checkBinding } from './token-binding.ts';
 import { decisionFailed, tokenRefused, warnAboutQueryToken } from './token-events.ts';
+import type { TokenOutcome } from './validate-token.ts';
 
 /** Decides about requests. Made once, when the process starts; adapters call `decide` for each request. */
 export type McpGuard = {
@@ -165,8 +166,11 @@ async function decideFor(
       return { kind: 'allow', auth, body: undefined, bytes: undefined, headers: {}, response };
     }
     case 'POST': {
+      const began = server.runtime.nowMs();
       const read = await readJsonBody(server, request);
       if (read.kind === 'respond') return read;
+      const over = await checkTokenAgain(server, auth, began);
+      if (over) return over;
       const refusal = decideMessages(server, request, auth, read.value);
       const { value: body, bytes } = read;
       if (refusal) return server.jsonRpcErrorBody ? asRpcError(refusal, body) : refusal;
@@ -190,11 +194,7 @@ async function authenticate(server: McpServer, request: GuardRequest): Promise<M
     );
   }
   const outcome = await server.checkToken(taken.token);
-  if (outcome.kind === 'unavailable') return unavailable(outcome.retryAfterSeconds);
-  if (outcome.kind === 'refused') {
-    tokenRefused(server, outcome.reason, outcome.claims);
-    return invalidToken(server, outcome.reason);
-  }
+  if (outcome.kind !== 'valid') return refuseToken(server, outcome);
   const { clientId, scopes, expiresAt, details } = outcome.token;
   if (server.dpop || details.claims['cnf'] !== undefined) {
     const unproven = await checkBinding(server, request, taken, details.claims);
@@ -213,6 +213,30 @@ async function authenticate(server: McpServer, request: GuardRequest): Promise<M
     },
     extra: details,
   };
+}
+
+function refuseToken(
+  server: McpServer,
+  outcome: Exclude<TokenOutcome, { readonly kind: 'valid' }>,
+): Respond {
+  if (outcome.kind === 'unavailable') return unavailable(outcome.retryAfterSeconds);
+  tokenRefused(server, outcome.reason, outcome.claims);
+  return invalidToken(server, outcome.reason);
+}
+
+/** Milliseconds for which a token that was accepted needs no second look. */
+const acceptedFor = 1_000;
+
+/** A body arrives as slowly as its sender likes: what counted at its first byte may be over at its last (RS-58). */
+async function checkTokenAgain(
+  server: McpServer,
+  { token }: McpAuth,
+  acceptedAt: number,
+): Promise<Respond | undefined> {
+  const passed = server.runtime.nowMs() - acceptedAt;
+  if (passed >= 0 && passed < acceptedFor) return undefined;
+  const outcome = await server.checkToken(token);
+  return outcome.kind === 'valid' ? undefined : refuseToken(server, outcome);
 }
 
 /** What is at a path at or below the metadata root: a document, or nothing, so that nothing behind the guard can be reached by one (RS-1). */
