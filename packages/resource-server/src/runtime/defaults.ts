@@ -33,6 +33,18 @@ function logToConsole(event: GuardEvent): void {
   if (event.level === 'warn') console.warn(`gatewarden: ${event.message}`);
 }
 
+/** A stranger can cause messages, so a log that fails, at once or later, must change no answer and end no process. */
+function harmless(log: Log): Log {
+  return (event) => {
+    try {
+      const told: unknown = log(event); // an async function is a log too
+      if (told instanceof Promise) told.catch(() => undefined);
+    } catch {
+      // There is nowhere left to say it.
+    }
+  };
+}
+
 /** Fills in the clock, the network and the log of the process where none are given. */
 export function runtimeOf(given: {
   readonly now?: () => Date;
@@ -45,7 +57,7 @@ export function runtimeOf(given: {
     now: now ?? (() => new Date()),
     nowMs: now ? () => now().getTime() : () => Date.now(),
     fetch: given.fetch ?? ((url, init) => fetch(url, init)),
-    log: given.log ?? logToConsole,
+    log: given.log ? harmless(given.log) : logToConsole,
     random: () => Math.random(),
     background: given.background ?? worksInBackground(),
   };
