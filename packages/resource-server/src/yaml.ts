@@ -1,4 +1,4 @@
-import { parseDocument } from 'yaml';
+import { parseDocument, visit } from 'yaml';
 import { ConfigurationError } from './errors.ts';
 import { readToolScopeMap } from './tool-scope-map.ts';
 
@@ -32,6 +32,12 @@ function parseYaml(text: string): unknown {
     // A warning is a directive or a tag that this reader does not know, so it may not mean what it seems to.
     const [problem] = [...document.errors, ...document.warnings];
     if (problem) throw problem;
+    visit(document, {
+      Node: (_key, { tag }) => {
+        // A set has no members that a rule is read from, so it would be a rule that needs nothing.
+        if (tag !== undefined) throw new TypeError('it has a tag');
+      },
+    });
     return document.toJS({ maxAliasCount: 0 });
   } catch (error) {
     // Deep nesting ends in a RangeError of the parser; that is a fault of the file as well.
