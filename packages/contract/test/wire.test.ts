@@ -4,11 +4,12 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { before, test } from 'node:test';
-import { create, fromBinary, setExtension, toBinary } from '@bufbuild/protobuf';
+import { clearField, create, fromBinary, setExtension, toBinary } from '@bufbuild/protobuf';
 import {
   type DescriptorProto,
   FieldDescriptorProto_Label,
   FieldDescriptorProto_Type,
+  FieldDescriptorProtoSchema,
   FieldOptionsSchema,
   type FileDescriptorProto,
   type FileDescriptorSet,
@@ -150,11 +151,11 @@ const CHANGES: readonly Change[] = [
     change: (message) => {
       const field = fieldOf(message, 'external_id');
       field.proto3Optional = false;
-      delete field.oneofIndex;
+      clearField(field, FieldDescriptorProtoSchema.field.oneofIndex);
       message.oneofDecl = [];
       for (const other of message.field) {
         other.proto3Optional = false;
-        delete other.oneofIndex;
+        clearField(other, FieldDescriptorProtoSchema.field.oneofIndex);
       }
     },
     noticed: /\+ message .*CreateOrganization: 6 external_id string$/m,
@@ -164,7 +165,8 @@ const CHANGES: readonly Change[] = [
     change: (_message, file) => {
       const update = file.messageType.find(({ name }) => name === 'UpdateOrganizationRequest');
       assert.ok(update);
-      for (const each of update.field) delete each.oneofIndex;
+      for (const each of update.field)
+        clearField(each, FieldDescriptorProtoSchema.field.oneofIndex);
       update.oneofDecl = [];
     },
     noticed: /- message .*UpdateOrganizationRequest: 1 id string oneof identities/,

@@ -1,6 +1,29 @@
 import { McpServerSettingsService } from '@gatewarden/contract/gatewarden/v1/mcp_server_settings_pb';
+import { AuditLogsService } from '@gatewarden/contract/scalekit/v1/auditlogs/auditlogs_pb';
+import { AuthService } from '@gatewarden/contract/scalekit/v1/auth/auth_pb';
+import { PasswordlessService } from '@gatewarden/contract/scalekit/v1/auth/passwordless_pb';
+import { TOTPService } from '@gatewarden/contract/scalekit/v1/auth/totp_pb';
+import { WebAuthnService } from '@gatewarden/contract/scalekit/v1/auth/webauthn_pb';
 import { ClientService } from '@gatewarden/contract/scalekit/v1/clients/clients_pb';
+import { ConnectionService } from '@gatewarden/contract/scalekit/v1/connections/connections_pb';
+import { DirectoryService } from '@gatewarden/contract/scalekit/v1/directories/directories_pb';
+import { DomainService } from '@gatewarden/contract/scalekit/v1/domains/domains_pb';
+import { EmailService } from '@gatewarden/contract/scalekit/v1/emails/emails_pb';
+import { EnvironmentService } from '@gatewarden/contract/scalekit/v1/environments/environments_pb';
+import { EventsService } from '@gatewarden/contract/scalekit/v1/events/events_pb';
+import { InterceptorService } from '@gatewarden/contract/scalekit/v1/interceptors/interceptors_pb';
+import { KeyManagementService } from '@gatewarden/contract/scalekit/v1/keys/keys_pb';
+import { MembersService } from '@gatewarden/contract/scalekit/v1/members/members_pb';
+import { MigrationService } from '@gatewarden/contract/scalekit/v1/migrations/migrations_pb';
+import { OrganizationService } from '@gatewarden/contract/scalekit/v1/organizations/organizations_pb';
 import { RolesService } from '@gatewarden/contract/scalekit/v1/roles/roles_pb';
+import { SecretService } from '@gatewarden/contract/scalekit/v1/secrets/secrets_pb';
+import { SessionService } from '@gatewarden/contract/scalekit/v1/sessions/sessions_pb';
+import { ApiTokenService } from '@gatewarden/contract/scalekit/v1/tokens/tokens_pb';
+import { UserAttributeService } from '@gatewarden/contract/scalekit/v1/user_attributes/user_attributes_pb';
+import { UserService } from '@gatewarden/contract/scalekit/v1/users/users_pb';
+import { WebhookService } from '@gatewarden/contract/scalekit/v1/webhooks/webhooks_pb';
+import { WorkspaceService } from '@gatewarden/contract/scalekit/v1/workspaces/workspaces_pb';
 import type { FastifyInstance } from 'fastify';
 import { clientSecretsRpc } from './clients/client-secrets.rpc.ts';
 import { registerClientRpc } from './clients/register-client.rpc.ts';
@@ -15,8 +38,17 @@ import { authenticateCaller } from './oauth/token/authenticate-caller.ts';
 import { permissionsRpc } from './roles/permissions.rpc.ts';
 import type { App } from './runtime/context.ts';
 
-/** The services of the contract that this server has, put together from its slices. All other methods are `unimplemented`. */
-const services: readonly Service[] = [
+/**
+ * All services of the contract, each put together from its slices. Methods that no slice has answer `unimplemented`: a client
+ * can tell what this server lacks from what does not exist.
+ */
+export const services: readonly Service[] = [
+  service(OrganizationService),
+  service(ConnectionService),
+  service(DomainService),
+  service(DirectoryService),
+  service(UserService),
+  service(RolesService, permissionsRpc),
   service(
     ClientService,
     mcpServersRpc,
@@ -25,7 +57,24 @@ const services: readonly Service[] = [
     userConsentsRpc,
     registerClientRpc,
   ),
-  service(RolesService, permissionsRpc),
+  service(SessionService),
+  service(AuthService),
+  service(PasswordlessService),
+  service(WebAuthnService),
+  service(TOTPService),
+  service(ApiTokenService),
+  service(AuditLogsService),
+  service(EventsService),
+  service(WebhookService),
+  service(InterceptorService),
+  service(UserAttributeService),
+  service(EnvironmentService),
+  service(EmailService),
+  service(KeyManagementService),
+  service(SecretService),
+  service(MembersService),
+  service(WorkspaceService),
+  service(MigrationService),
   service(McpServerSettingsService, mcpServerSettingsRpc),
 ];
 

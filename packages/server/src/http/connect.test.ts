@@ -258,3 +258,26 @@ test('two slices with one method do not start', () => {
   const slice: Slice<typeof RolesService> = { deleteRoleBase: async () => ({}) };
   assert.throws(() => service(RolesService, slice, slice), /deleteRoleBase is implemented twice/);
 });
+
+test('a long list of violations reaches Connect clients that take compressed answers, each with its detail', async (t) => {
+  const { port } = await startManagement(t);
+  const permissions = Array.from({ length: 30 }, (_, index) => `not a name ${index}`);
+  for (const encoding of ['gzip', 'br', 'identity']) {
+    const answer = await fetch(
+      `http://127.0.0.1:${port}/scalekit.v1.roles.RolesService/CreateRole`,
+      {
+        method: 'POST',
+        headers: {
+          'content-type': 'application/json',
+          authorization: 'Bearer good',
+          'accept-encoding': encoding,
+        },
+        body: JSON.stringify({ role: { name: 'editor', displayName: 'Editor', permissions } }),
+      },
+    );
+    const body = await answer.text();
+    assert.equal(answer.status, 400, encoding);
+    assert.ok(body.length > 1024, 'long enough to be compressed');
+    assert.equal(JSON.parse(body).details[0].type, 'scalekit.v1.errdetails.ErrorInfo');
+  }
+});

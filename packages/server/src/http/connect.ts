@@ -22,6 +22,7 @@ import type { Admitted, Calls, Service } from './calls.ts';
 
 const READ_LIMIT = 1_048_576;
 const WRITE_LIMIT = 16_777_216;
+const COMPRESSIONS = [compressionGzip, compressionBrotli];
 
 const requestKey = createContextKey<FastifyRequest | undefined>(undefined);
 const admittedKey = createContextKey<Admitted | undefined>(undefined);
@@ -45,7 +46,7 @@ export function mountConnect(
         );
       });
     },
-    acceptCompression: [compressionGzip, compressionBrotli],
+    acceptCompression: COMPRESSIONS,
     readMaxBytes: READ_LIMIT,
     writeMaxBytes: WRITE_LIMIT,
   });
@@ -139,7 +140,7 @@ async function withDetails(
   const chunks: Uint8Array[] = [];
   for await (const chunk of body) chunks.push(chunk);
   const error = errorFromJsonBytes(
-    Buffer.concat(chunks),
+    await decompressed(Buffer.concat(chunks), response.header.get('content-encoding')),
     undefined,
     new ConnectError('unreadable error'),
   );
@@ -148,6 +149,12 @@ async function withDetails(
   response.header.delete('content-encoding');
   response.header.set('content-length', String(bytes.byteLength));
   return { ...response, body: once(bytes) };
+}
+
+/** A long error, such as one with many violations, is compressed by the time it gets here. */
+async function decompressed(bytes: Uint8Array, encoding: string | null): Promise<Uint8Array> {
+  const compression = COMPRESSIONS.find(({ name }) => name === encoding);
+  return compression ? await compression.decompress(bytes, WRITE_LIMIT) : bytes;
 }
 
 async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {

@@ -5,7 +5,9 @@ import type { Service } from './calls.ts';
 
 /** One verb and path of one method. */
 export type Binding = {
-  readonly verb: string;
+  readonly verb: 'GET' | 'PUT' | 'POST' | 'PATCH' | 'DELETE';
+  /** The path as the contract writes it: `/api/v1/roles/{role_name}`. */
+  readonly template: string;
   readonly pattern: RegExp;
   /** For each variable of the path the field it fills, in order. */
   readonly variables: readonly (readonly string[])[];
@@ -20,6 +22,8 @@ export type Binding = {
 
 /** Answered by a route of its own, because RFC 7591 says what it reads and writes. */
 const NOT_TRANSCODED = new Set(['scalekit.v1.clients.ClientService.RegisterClient']);
+
+const VERBS = { get: 'GET', put: 'PUT', post: 'POST', patch: 'PATCH', delete: 'DELETE' } as const;
 
 /** All bindings of the services, the most literal first, so that `/{id}:enable` comes before `/{id}`. */
 export function bindingsOf(services: readonly Service[]): Binding[] {
@@ -50,15 +54,24 @@ function compileRule(
   if (pattern.case === undefined || pattern.case === 'custom') {
     throw new Error(`${method.name} has a path rule without a verb`);
   }
-  return { verb: pattern.case.toUpperCase(), body: rule.body, ...compileTemplate(pattern.value) };
+  return {
+    verb: VERBS[pattern.case],
+    template: pattern.value,
+    body: rule.body,
+    ...compileTemplate(pattern.value),
+  };
 }
 
-/** A template as an expression. A variable takes one segment, colons included: permission names have them. */
+/**
+ * A template as an expression. A variable takes one segment, colons included: permission names have them. `**` at the end takes
+ * all that follows.
+ */
 function compileTemplate(template: string): Pick<Binding, 'pattern' | 'variables' | 'weight'> {
   const variables: string[][] = [];
   let source = '';
   let weight = 0;
-  for (const part of template.split(/(\{[^}]+\})/)) {
+  const open = template.endsWith('/**');
+  for (const part of (open ? template.slice(0, -3) : template).split(/(\{[^}]+\})/)) {
     const name = /^\{([^=}]+)\}$/.exec(part)?.[1];
     if (name === undefined) {
       if (part.includes('*') || part.includes('{'))
@@ -71,5 +84,5 @@ function compileTemplate(template: string): Pick<Binding, 'pattern' | 'variables
       weight += 1;
     }
   }
-  return { pattern: new RegExp(`^${source}$`), variables, weight };
+  return { pattern: new RegExp(`^${source}${open ? '(?:/.*)?' : ''}$`), variables, weight };
 }

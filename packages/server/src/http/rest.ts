@@ -1,4 +1,4 @@
-import { toJson } from '@bufbuild/protobuf';
+import { create, type DescMethod, toJson } from '@bufbuild/protobuf';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { API_CODES, ApiError } from './api-error.ts';
 import { apiFailure, toRestBody } from './api-failure.ts';
@@ -8,6 +8,8 @@ import { type Binding, bindingsOf } from './rest-bindings.ts';
 import { readRestInput } from './rest-input.ts';
 
 const VERBS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'] as const;
+
+const ROOT = '/api/v1';
 
 /** Methods whose answer is 201; all others answer 200. */
 const CREATES = new Set([
@@ -26,9 +28,14 @@ const CREATES = new Set([
   'ApiTokenService.CreateToken',
 ]);
 
+/** Status of a successful answer. */
+export function successStatus(method: DescMethod): 200 | 201 {
+  return CREATES.has(`${method.parent.name}.${method.name}`) ? 201 : 200;
+}
+
 /**
- * The REST API: the paths that the contract's annotations name, below `/api/v1/`, in front of the same pipeline as gRPC. JSON
- * in and out, snake_case; routes of other slices below `/api/v1/` come first.
+ * The REST API: the paths that the contract's annotations name, in front of the same pipeline as gRPC. JSON in and out,
+ * snake_case; routes of other slices below `/api/v1/` come first. The few paths that lie elsewhere are mounted one by one.
  */
 export function mountRest(app: FastifyInstance, calls: Calls, services: readonly Service[]): void {
   const bindings = bindingsOf(services);
@@ -37,7 +44,15 @@ export function mountRest(app: FastifyInstance, calls: Calls, services: readonly
     for (const method of VERBS) {
       scope.route({
         method,
-        url: '/api/v1/*',
+        url: `${ROOT}/*`,
+        handler: (request, reply) => answer(calls, bindings, request, reply),
+      });
+    }
+    for (const { verb, template, elsewhere } of bindings) {
+      if (elsewhere || template.startsWith(`${ROOT}/`)) continue;
+      scope.route({
+        method: verb,
+        url: template.replaceAll(':', '::'),
         handler: (request, reply) => answer(calls, bindings, request, reply),
       });
     }
@@ -63,10 +78,13 @@ async function answer(
   const { service, method } = binding;
   try {
     const admitted = await calls.admit(method, request, headersOf(request));
-    const input = readRestInput(binding, { variables, query, body: bodyOf(request) });
+    // What was sent to a method that this server lacks does not matter: the answer is 501, not 400.
+    const input = service.rpcs.has(method.localName)
+      ? readRestInput(binding, { variables, query, body: bodyOf(request) })
+      : create(method.input);
     const output = await calls.run(service, method, input, admitted);
     reply
-      .code(CREATES.has(`${service.desc.name}.${method.name}`) ? 201 : 200)
+      .code(successStatus(method))
       .header('cache-control', 'no-store')
       .type('application/json')
       .send(JSON.stringify(toJson(method.output, output, { useProtoFieldName: true })));
@@ -122,7 +140,7 @@ function sendUnknown(
   request: FastifyRequest,
   reply: FastifyReply,
 ): void {
-  const allowed = new Set(
+  const allowed = new Set<string>(
     bindings.filter(({ pattern }) => pattern.test(path)).map(({ verb }) => verb),
   );
   allowed.delete(request.method);
