@@ -119,6 +119,51 @@ test('ids that are used twice or are none hide no list from the filter (RS-43)',
   }
 });
 
+test('a list that is answered on another POST of the session, because the client used its id twice, is shortened too (RS-43)', async (t) => {
+  const issuer = await startFakeIssuer(t);
+  const token = await issuer.token();
+  const session: [string, string] = ['Mcp-Session-Id', 's1'];
+  const call = toolCall('list_todos', {}, 7);
+  const bodies = [call, `[${call},${listRequest.replace('7', '8')}]`];
+  const asJson = await startListing(t, issuer, () => json(listAnswer));
+  const asEvents = await startListing(t, issuer, () => events(`id: 1\ndata: ${listAnswer}\n\n`));
+  for (const body of bodies) {
+    for (const entry of asJson.entries) {
+      const { text } = await entry.send({ token, body, headers: [session] });
+      assert.deepEqual(namesIn(text), ['list_todos', 'depends'], entry.name);
+    }
+    for (const entry of asEvents.entries) {
+      const { text } = await entry.send({ token, body, headers: [session] });
+      assert.deepEqual(namesIn(/data: (.*)/.exec(text)?.[1] ?? ''), ['list_todos', 'depends']);
+    }
+  }
+});
+
+test('other answers of a session pass as they are: large, damaged, of another type or with tools in the result of a call (RS-43, RS-46)', async (t) => {
+  const issuer = await startFakeIssuer(t);
+  const token = await issuer.token();
+  const result = JSON.stringify({ jsonrpc: '2.0', id: 1, result: { content: [], tools } });
+  const large = result.replace('[]', `[{"type":"text","text":"${'x'.repeat(17_000_000)}"}]`);
+  const answers: (() => Response)[] = [
+    () => json(result),
+    () => json('{"tools": '),
+    () => json(`${result}  `),
+    () => events(`data: ${large}\n\n: end\n\n`),
+    () => events(`: ping\n\ndata: "tools" is no JSON\n\n`),
+    () => new Response(listAnswer, { headers: { 'content-type': 'text/plain' } }),
+  ];
+  for (const answer of answers) {
+    const { entries, events: said } = await startListing(t, issuer, answer);
+    const expected = await answer().text();
+    for (const entry of entries) {
+      const headers: [string, string][] = [['Mcp-Session-Id', 's1']];
+      const { text } = await entry.send({ token, body: toolCall('list_todos'), headers });
+      assert.ok(text === expected, `${entry.name}: ${text.slice(0, 200)}`);
+    }
+    assert.deepEqual(said, []);
+  }
+});
+
 test('in a stream the list is shortened and every other event goes out as it came (RS-43)', async (t) => {
   const issuer = await startFakeIssuer(t);
   const notification = '{"jsonrpc":"2.0",  "method":"notifications/progress"}';
