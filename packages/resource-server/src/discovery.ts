@@ -1,11 +1,12 @@
 import type { Runtime } from './runtime/defaults.ts';
 import { fetchJson } from './runtime/limited-fetch.ts';
 import { isRecord } from './strict-json.ts';
-import { isSecureOrLoopback } from './urls.ts';
+import { isLoopbackName, isSecureOrLoopback } from './urls.ts';
 
 /**
  * Finds the key set of an issuer from its metadata (RFC 8414 §3, OpenID Connect Discovery §4). A document
- * that names another issuer is not that issuer's document (RFC 8414 §3.3). The answer is remembered.
+ * that names another issuer is not that issuer's document (RFC 8414 §3.3), and one that names a key set at a
+ * bare address or at this machine counts only when the issuer is there too. The answer is remembered.
  */
 export function discoverKeySet(
   runtime: Runtime,
@@ -22,7 +23,8 @@ export function discoverKeySet(
       if (
         typeof keySet !== 'string' ||
         !URL.canParse(keySet) ||
-        !isSecureOrLoopback(new URL(keySet))
+        !isSecureOrLoopback(new URL(keySet)) ||
+        !mayName(new URL(issuer), new URL(keySet))
       )
         continue;
       found = keySet;
@@ -30,6 +32,14 @@ export function discoverKeySet(
     }
     return undefined;
   };
+}
+
+/** Whether an issuer's metadata may send us to this host: not into our own network by way of an address. */
+function mayName(issuer: URL, keySet: URL): boolean {
+  const { hostname } = keySet;
+  if (hostname === issuer.hostname) return true;
+  if (isLoopbackName(hostname)) return isLoopbackName(issuer.hostname);
+  return !/^\[|^\d+\.\d+\.\d+\.\d+\.?$|(?:^|\.)localhost\.?$/.test(hostname);
 }
 
 function metadataUrls(issuer: string): string[] {

@@ -115,3 +115,33 @@ test('algorithms are allowed per issuer (RS-17)', async (t) => {
     assert.equal((await open.send({ token })).status, 200);
   }
 });
+
+test('metadata of an issuer elsewhere cannot send us to this machine or into our network for keys (RS-32)', async (t) => {
+  for (const host of [
+    'http://127.0.0.1:9',
+    'https://localhost',
+    'https://127.1',
+    'https://[::1]:9',
+    'https://a.localhost.',
+    'https://10.0.0.1',
+    'https://0xa9fea9fe',
+    'https://[fd00::1]',
+  ]) {
+    const asked: string[] = [];
+    const server = await startGuarded(t, {
+      issuers: [{ issuer: 'https://idp.example' }],
+      serverUrl,
+      fetch: async (url) => {
+        asked.push(url);
+        return Response.json({ issuer: 'https://idp.example', jwks_uri: `${host}/keys` });
+      },
+    });
+    const signer = await startFakeIssuer(t);
+    const claims = { iss: 'https://idp.example', exp: 4_000_000_000, iat: undefined };
+    assert.equal((await server.send({ token: await signer.token(claims) })).status, 503);
+    assert.ok(
+      asked.every((url) => url.startsWith('https://idp.example/')),
+      asked.join(' '),
+    );
+  }
+});
