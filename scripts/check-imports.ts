@@ -116,7 +116,7 @@ function checkServerFile(from: string, imported: Import): string | undefined {
 const CONFORMANCE_IMPORTS: Readonly<Record<string, readonly string[]>> = {
   'conformance/faults/': ['doctor'],
   'conformance/server-suite/': ['resource-server', 'proxy'],
-  'conformance/docs-code/': ['resource-server'],
+  'conformance/docs-code/': ['resource-server', 'proxy'],
   'conformance/sdk-parity': ['resource-server', 'sdk'],
   'conformance/adapters/': [
     'resource-server',

@@ -7,7 +7,17 @@ import { promisify } from 'node:util';
 import { loadToolScopeMap } from '@gatewarden/resource-server/yaml';
 import { type Running, startGatewarden } from '../gatewarden-process.ts';
 import { type Block, documents, readBlocks } from './blocks.ts';
-import { runOpen, runProgram, runRoutes, runServer, runShell } from './run-block.ts';
+import {
+  completed,
+  runIdentity,
+  runMetadata,
+  runOpen,
+  runProgram,
+  runProxy,
+  runRoutes,
+  runServer,
+  runShell,
+} from './run-block.ts';
 
 const root = resolve(import.meta.dirname, '../..');
 const blocks = documents(root).flatMap((file) => readBlocks(root, file));
@@ -21,6 +31,12 @@ const kinds: Readonly<
   open: runOpen,
   server: runServer,
   routes: runRoutes,
+  metadata: runMetadata,
+  identity: runIdentity,
+  proxy: async (t, block, gatewarden) => {
+    const tools = blocks.find(({ file, kind }) => file === block.file && kind === 'tool-map');
+    await runProxy(t, block, gatewarden, tools?.text ?? '');
+  },
   program: runProgram,
   shell: runShell,
 };
@@ -31,7 +47,7 @@ test('every code block of the documents says how it is run, and one that is not 
     ({ language, kind, settings }) =>
       !shown.includes(language) &&
       !(kind === 'elsewhere' && settings['test']) &&
-      kind !== 'tool-map' &&
+      !['tool-map', 'declaration'].includes(kind ?? '') &&
       !['json', 'yaml'].includes(language) &&
       !Object.hasOwn(kinds, kind ?? ''),
   );
@@ -79,6 +95,12 @@ test('the code of the documents runs as it is printed (SKILL-3)', async (t) => {
   for (const block of blocks) {
     const run = kinds[block.kind ?? ''];
     if (!run) continue;
-    await t.test(`${block.file}:${block.line}`, async (t) => await run(t, block, gatewarden));
+    const declaration = blocks.find(
+      ({ file, kind }) => file === block.file && kind === 'declaration',
+    );
+    await t.test(
+      `${block.file}:${block.line}`,
+      async (t) => await run(t, completed(block, declaration), gatewarden),
+    );
   }
 });

@@ -1,10 +1,14 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { startProxy } from '@gatewarden/proxy';
 import type { Running } from '../gatewarden-process.ts';
 import type { Block } from './blocks.ts';
+import { transportOf } from './preludes/transport.ts';
 import { placed, type Registered, registerServer } from './site.ts';
 
 type Cleanup = { after(work: () => Promise<void>): void };
@@ -33,6 +37,15 @@ function environmentOf(gatewarden: Running, more: Record<string, string>): NodeJ
   };
 }
 
+/** The command as it is found here, however documents call it. */
+const commandOf = (text: string): string =>
+  text.replaceAll(/npx (--no )?(-- )?gatewarden|npx @gatewarden\/cli/g, 'gatewarden');
+
+const shellEnvironment = (gatewarden: Running): NodeJS.ProcessEnv =>
+  environmentOf(gatewarden, {
+    PATH: `${resolve(process.execPath, '..')}:${join(base, '../node_modules/.bin')}:${process.env['PATH']}`,
+  });
+
 type Started = { child: ChildProcess; output: () => string; ended: Promise<number | null> };
 
 function start(
@@ -60,6 +73,18 @@ function start(
     await ended;
   });
   return { child, output: () => output, ended };
+}
+
+/** A part of a program, in the program it belongs to: `with` names the file, `declaration` the block that says what is protected. */
+export function completed(block: Block, declaration: Block | undefined): Block {
+  const name = block.settings['with'];
+  if (name === undefined) return block;
+  const preludes = join(import.meta.dirname, 'preludes');
+  const text = readFileSync(join(preludes, `${name}.ts.txt`), 'utf8')
+    .replace('/* DECLARATION */', () => declaration?.text ?? '')
+    .replace('/* BLOCK */', () => block.text)
+    .replaceAll('PRELUDE', preludes);
+  return { ...block, text };
 }
 
 async function writeProgram(t: Cleanup, block: Block, text: string): Promise<string> {
@@ -129,6 +154,100 @@ export async function runRoutes(t: Cleanup, block: Block, gatewarden: Running): 
   );
 }
 
+/** The proxy, started as printed in front of a server that asks for nothing, with the tool file the document shows. */
+export async function runProxy(
+  t: Cleanup,
+  block: Block,
+  gatewarden: Running,
+  tools: string,
+): Promise<void> {
+  const server = await registerServer(gatewarden, '/mcp', scopesOf(block));
+  const folder = await scratchFolder(t);
+  await writeFile(join(folder, 'tools.yaml'), tools);
+  const upstream = await startUpstream(t, () => undefined);
+  const text = commandOf(
+    placed(block.text.replaceAll('127.0.0.1:3000', `127.0.0.1:${upstream}`), gatewarden, server),
+  );
+  const run = start(
+    t,
+    'bash',
+    ['-euo', 'pipefail', '-c', `exec ${text}`],
+    folder,
+    shellEnvironment(gatewarden),
+  );
+  await answering(server, run);
+  await checkProtected(fetch, server, block);
+}
+
+/** What a server behind the proxy verifies: a real identity passes, and one of another request does not. */
+export async function runIdentity(t: Cleanup, block: Block, gatewarden: Running): Promise<void> {
+  const server = await registerServer(gatewarden, '/mcp', scopesOf(block));
+  let seen: { header: string; body: Uint8Array } | undefined;
+  const upstream = await startUpstream(t, (header, body) => {
+    seen = { header, body };
+  });
+  const upstreamUrl = `http://127.0.0.1:${upstream}/mcp`;
+  const proxy = await startProxy({
+    upstream: upstreamUrl,
+    port: server.port,
+    identity: 'signed',
+    managementPort: 0,
+    protect: {
+      environmentUrl: gatewarden.environmentUrl,
+      resourceId: server.resourceId,
+      serverUrl: server.serverUrl,
+    },
+  });
+  t.after(() => proxy.close());
+  const text = block.text
+    .replaceAll('http://127.0.0.1:8190', proxy.managementUrl ?? '')
+    .replaceAll('http://127.0.0.1:3000/mcp', upstreamUrl);
+  const file = await writeProgram(t, block, placed(text, gatewarden, server));
+  const { caller }: Record<string, unknown> = await import(pathToFileURL(file).href);
+  assert.ok(typeof caller === 'function');
+  await (await callTool(fetch, server, await server.token(), block.settings['tool'] ?? '')).text();
+  assert.ok(seen);
+  const claims: { scope?: string } = await caller(seen.header, 'POST', seen.body);
+  assert.equal(claims.scope, 'todo:read');
+  await assert.rejects(
+    async () => await caller(seen?.header, 'POST', new TextEncoder().encode('{}')),
+  );
+}
+
+/** An MCP server that asks for nothing; tells which identity came with which bytes. */
+async function startUpstream(
+  t: Cleanup,
+  told: (header: string, body: Uint8Array) => void,
+): Promise<number> {
+  const transport = transportOf();
+  const server = createServer(async (request, response) => {
+    const chunks: Buffer[] = [];
+    for await (const chunk of request) chunks.push(chunk);
+    const body = Buffer.concat(chunks);
+    told(String(request.headers['x-gatewarden-identity']), body);
+    await transport.handleRequest(request, response, JSON.parse(body.toString()));
+  });
+  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
+  t.after(async () => {
+    server.closeAllConnections();
+    server.close();
+  });
+  const address = server.address();
+  assert.ok(typeof address === 'object' && address);
+  return address.port;
+}
+
+/** A route that serves the metadata and nothing else. */
+export async function runMetadata(t: Cleanup, block: Block, gatewarden: Running): Promise<void> {
+  const server = await registerServer(gatewarden, '/mcp', scopesOf(block));
+  const file = await writeProgram(t, block, placed(block.text, gatewarden, server));
+  const { GET: handler }: Record<string, unknown> = await import(pathToFileURL(file).href);
+  assert.ok(typeof handler === 'function');
+  const root = `http://localhost:${server.port}/.well-known/oauth-protected-resource`;
+  const answer: Response = await handler(new Request(`${root}/mcp`));
+  assert.equal(((await answer.json()) as { resource: string }).resource, server.serverUrl);
+}
+
 /** A program that ends by itself, with success. */
 export async function runProgram(t: Cleanup, block: Block, gatewarden: Running): Promise<void> {
   const server = await registerServer(gatewarden, '/mcp', scopesOf(block));
@@ -138,7 +257,8 @@ export async function runProgram(t: Cleanup, block: Block, gatewarden: Running):
     GATEWARDEN_RESOURCE_ID: server.resourceId,
   });
   const run = start(t, process.execPath, [file], resolve(file, '..'), env);
-  assert.equal(await run.ended, 0, run.output());
+  const code = await Promise.race([run.ended, tooLong()]);
+  assert.equal(code, 0, run.output());
   if (block.settings['prints']) assert.match(run.output(), new RegExp(block.settings['prints']));
 }
 
@@ -147,21 +267,24 @@ export async function runShell(t: Cleanup, block: Block, gatewarden: Running): P
   const folder = await scratchFolder(t);
   const scopes = scopesOf(block);
   const server = scopes.length > 0 ? await registerServer(gatewarden, '/mcp', scopes) : undefined;
-  const env = environmentOf(gatewarden, {
-    PATH: `${resolve(process.execPath, '..')}:${join(base, '../node_modules/.bin')}:${process.env['PATH']}`,
+  const env = {
+    ...shellEnvironment(gatewarden),
     ...(server ? { TOKEN: await server.token(), GATEWARDEN_RESOURCE_ID: server.resourceId } : {}),
-  });
-  const text = placed(block.text, gatewarden, server).replaceAll(
-    /npx (--no )?(-- )?gatewarden|npx @gatewarden\/cli/g,
-    'gatewarden',
-  );
+  };
+  const text = commandOf(placed(block.text, gatewarden, server));
   const run = start(t, 'bash', ['-euo', 'pipefail', '-c', text], folder, env);
-  const code = await run.ended;
+  const code = await Promise.race([run.ended, tooLong()]);
   assert.ok(
     (block.settings['exits'] ?? '0').split('|').includes(String(code)),
     `${code}: ${run.output()}`,
   );
   if (block.settings['prints']) assert.match(run.output(), new RegExp(block.settings['prints']));
+}
+
+/** A program of a document that has not ended by now never will. */
+async function tooLong(): Promise<string> {
+  await new Promise((done) => setTimeout(done, 60_000).unref());
+  return 'still running after 60 s';
 }
 
 async function answering(server: Registered, run: Started): Promise<void> {
