@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { networkOf } from '../../environments/rate-limit.ts';
-import { createWaitingRoom, type WaitingRoom } from '../../http/waiting-room.ts';
+import { createWaitingRoom, type Seat, type WaitingRoom } from '../../http/waiting-room.ts';
 import type { Issuer } from '../../mcp/issuer.ts';
 import type { App, Ctx } from '../../runtime/context.ts';
 import { OAuthError } from '../oauth-error.ts';
@@ -69,15 +69,17 @@ async function awaited(
   mcpServerId: string,
   { cursor, milliseconds }: Poll,
 ): Promise<{ feed: Feed; outcome: 'at-once' | 'waited' | 'full' }> {
-  let feed = await currentFeed(ctx, mcpServerId, cursor);
-  if (milliseconds === 0 || !stands(cursor, feed)) return { feed, outcome: 'at-once' };
-  const seat = room.enter(networkOf(ctx.network.address, NETWORK));
-  if (!seat) return { feed, outcome: 'full' };
-  let here = true;
+  // Whoever goes away while we read is told of once only, and must not take a place afterwards.
+  let here = !reply.raw.destroyed;
+  let seat: Seat | undefined;
   reply.raw.once('close', () => {
     here = false;
-    seat.leave();
+    seat?.leave();
   });
+  let feed = await currentFeed(ctx, mcpServerId, cursor);
+  if (!here || milliseconds === 0 || !stands(cursor, feed)) return { feed, outcome: 'at-once' };
+  seat = room.enter(networkOf(ctx.network.address, NETWORK));
+  if (!seat) return { feed, outcome: 'full' };
   try {
     const end = performance.now() + milliseconds;
     while (here && room.isOpen && stands(cursor, feed)) {

@@ -176,6 +176,40 @@ test('polls of one address that wait are limited, the others are told to come ba
   assert.equal(again.headers.get('retry-after'), null);
 });
 
+test('callers that go away before they have a place leave none behind taken: aborted polls do not shut out others (AS-124)', async (t) => {
+  const database = await testPglite(t);
+  let answering = Promise.resolve();
+  const rows: typeof database.rows = async (query) => {
+    await answering;
+    return await database.rows(query);
+  };
+  const site = await startFeedSite(t, { database: { ...database, rows } });
+  const server = await makeServer(site);
+  const { cursor } = await feedOf(site, server.id);
+  const url = `${site.E}/resources/${server.id}/revocations?after=${cursor}`;
+  await pause(1_100); // what was read is too old by now
+  let answerAll = (): void => undefined;
+  answering = new Promise((done) => {
+    answerAll = done;
+  });
+  const leaving = new AbortController();
+  const gone = Array.from({ length: 100 }, () =>
+    fetch(`${url}&wait=30`, { signal: leaving.signal }).catch(() => undefined),
+  );
+  await pause(500);
+  leaving.abort();
+  await Promise.all(gone);
+  await pause(200);
+  answerAll();
+  await pause(500);
+
+  const response = await fetch(`${url}&wait=1`);
+  assert.deepEqual(
+    [response.status, response.headers.get('retry-after'), response.headers.get('cache-control')],
+    [200, null, 'no-store'],
+  );
+});
+
 test('polls that wait hold no database connection (AS-124)', async (t) => {
   const { site, server, revoke } = await start(t, 'postgres');
   const { cursor } = await feedOf(site, server.id);
