@@ -75,7 +75,7 @@ export function askAboutTokens(options: IntrospectionOptions): Introspection {
       sizeBytes: sizeLimit,
       redirects: 0,
     });
-    const active = fetched.kind === 'ok' ? readActive(fetched.text) : undefined;
+    const active = fetched.kind === 'ok' ? readActive(fetched.text, tokenId) : undefined;
     if (active === undefined) {
       noteFailure(fetched.kind === 'failed' ? fetched.reason : 'not an answer of RFC 7662');
       return 'unreachable';
@@ -140,10 +140,12 @@ function question({ clientId, clientSecret }: IntrospectionOptions, token: strin
   };
 }
 
-function readActive(text: string): boolean | undefined {
+/** An answer that names another token, as of a cache that mixes them up, is none (RFC 7662 §2.2). */
+function readActive(text: string, tokenId: string | undefined): boolean | undefined {
   const parsed = parseStrictJson(text);
   if (parsed.kind !== 'ok' || !isRecord(parsed.value)) return undefined;
-  const { active } = parsed.value;
+  const { active, jti } = parsed.value;
+  if (jti !== undefined && tokenId !== undefined && jti !== tokenId) return undefined;
   return typeof active === 'boolean' ? active : undefined;
 }
 

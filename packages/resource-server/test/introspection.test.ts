@@ -122,6 +122,7 @@ test('an endpoint that hangs, refuses the credential or talks nonsense leaves th
     'not JSON': (response) => response.end('<html>'),
     'saying it in words': (response) => response.end('{"active":"true"}'),
     'saying both': (response) => response.end('{"active":false,"active":true}'),
+    'about another token': (response) => response.end('{"active":true,"jti":"tkn_other"}'),
     huge: (response) => response.end(`{"active":true,"x":"${'x'.repeat(70_000)}"}`),
     elsewhere: (response) => response.writeHead(307, { location: '/introspect' }).end(),
   };
