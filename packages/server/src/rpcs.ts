@@ -31,10 +31,12 @@ import { resourceClientsRpc } from './clients/resource-clients.rpc.ts';
 import { userConsentsRpc } from './clients/user-consents.rpc.ts';
 import { createCalls, type Service, service } from './http/calls.ts';
 import { mountConnect } from './http/connect.ts';
+import { describeApi } from './http/openapi.ts';
 import { mountRest } from './http/rest.ts';
 import { mcpServerSettingsRpc } from './mcp/mcp-server-settings.rpc.ts';
 import { mcpServersRpc } from './mcp/mcp-servers.rpc.ts';
 import { authenticateCaller } from './oauth/token/authenticate-caller.ts';
+import { mountOpenApi } from './pages/openapi.routes.ts';
 import { permissionsRpc } from './roles/permissions.rpc.ts';
 import type { App } from './runtime/context.ts';
 
@@ -78,9 +80,10 @@ export const services: readonly Service[] = [
   service(McpServerSettingsService, mcpServerSettingsRpc),
 ];
 
-/** The management API: gRPC, gRPC-Web, Connect and REST in front of one implementation. */
+/** The management API: gRPC, gRPC-Web, Connect and REST in front of one implementation, and its description. */
 export function mountRpcs(app: App, http: FastifyInstance): void {
   const calls = createCalls({ app, authenticateCaller });
   mountConnect(http, calls, services);
   mountRest(http, calls, services);
+  mountOpenApi(http, () => describeApi(services));
 }

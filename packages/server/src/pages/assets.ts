@@ -12,7 +12,13 @@ export type Asset = {
   brotli: Buffer;
 };
 
-export type AssetName = 'hosted.css' | 'forms.js' | 'code.js' | 'consent.js' | 'icon.svg';
+export type AssetName =
+  | 'hosted.css'
+  | 'reference.css'
+  | 'forms.js'
+  | 'code.js'
+  | 'consent.js'
+  | 'icon.svg';
 
 /** `Cache-Control` of every asset. */
 export const assetCacheControl = 'public, max-age=31536000, immutable';
@@ -32,6 +38,7 @@ const byName: Readonly<Record<AssetName, Asset>> = {
     'consent.css',
     'responsive.css',
   ]),
+  'reference.css': asset('reference', 'css', ['tokens.css', 'api-reference.css']),
   'forms.js': asset('forms', 'js', ['forms.js']),
   'code.js': asset('code', 'js', ['code.js']),
   // The file is not called consent.js: that is what consent.ts is built to.
