@@ -26,6 +26,8 @@ export async function guardNodeRequest(
     return undefined;
   }
   if (decision.kind === 'public') return { auth: undefined, body: undefined };
+  // Nobody would ever say that this stream is over: its handler and its timer would wait for that.
+  if (request.method === 'GET' && isGone(response)) return undefined;
   addHeaders(response, decision.headers);
   attachDuties(response, decision.response);
   const { auth, body, bytes } = decision;
@@ -107,6 +109,13 @@ function parsedBefore(body: unknown, limit: number): BodyRead {
   const bytes = typeof body === 'string' ? new TextEncoder().encode(body) : body;
   if (!(bytes instanceof Uint8Array)) return { kind: 'parsed', value: body };
   return bytes.byteLength > limit ? { kind: 'too_large' } : { kind: 'bytes', bytes };
+}
+
+/** Whether the caller has hung up, over HTTP/1.1 or HTTP/2. */
+function isGone(response: ServerResponse): boolean {
+  if (response.destroyed) return true;
+  const stream: unknown = 'stream' in response ? response.stream : undefined;
+  return typeof stream === 'object' && stream !== null && Reflect.get(stream, 'destroyed') === true;
 }
 
 function addHeaders(response: ServerResponse, headers: Headers): void {

@@ -160,3 +160,28 @@ test('a stream is not buffered: the first event arrives before the second is wri
   await reader.cancel();
   assert.equal(web.cancelled(), true, 'who leaves is noticed by the handler');
 });
+
+test('a stream whose caller went away while its token was checked is never opened, so aborted requests leave no timers and no streams (RS-49, RS-46)', async (t) => {
+  const issuer = await startFakeIssuer(t);
+  const { port, opened } = await startStreaming(t, issuer);
+  let release = (): void => undefined;
+  issuer.answer = (response) => {
+    release = () => response.end(JSON.stringify({ keys: issuer.published }));
+  };
+  const token = await issuer.token();
+  const leaving = new AbortController();
+  const headers = { authorization: `Bearer ${token}`, accept: 'text/event-stream' };
+  const url = `http://localhost:${port}/mcp`;
+  const gone = fetch(url, { headers, signal: leaving.signal }).catch(() => undefined);
+  while (issuer.fetches === 0) await pause(10);
+  leaving.abort();
+  await gone;
+  await pause(100);
+  release();
+  await pause(100);
+  assert.equal(opened.length, 0);
+  const staying = new AbortController();
+  t.after(() => staying.abort());
+  assert.equal((await fetch(url, { headers, signal: staying.signal })).status, 200);
+  assert.equal(opened.length, 1);
+});
