@@ -16,10 +16,14 @@ export function rewriteEvents(
   const decoder = new TextDecoder();
   const encoder = new TextEncoder();
   let waiting = '';
+  let begun = false;
   let given = false;
   const take = (text: string): string => {
     if (given) return '';
     waiting += text;
+    // Each reader on the way may take away one, so that what one calls no data is data to the next.
+    if (!begun) waiting = waiting.replace(/^\uFEFF+/, '');
+    begun ||= waiting !== '';
     let out = '';
     // Looked for from where it can first be, so that an event in many pieces is not searched again and again.
     let from = Math.max(waiting.length - text.length - 3, 0);

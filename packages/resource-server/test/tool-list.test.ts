@@ -195,6 +195,20 @@ test('a list that arrives on the stream of a GET is shortened too, addresses of 
   }
 });
 
+test('byte order marks at the start of a stream hide no list from the filter (RS-43)', async (t) => {
+  const issuer = await startFakeIssuer(t);
+  const token = await issuer.token();
+  for (const marks of ['\uFEFF', '\uFEFF\uFEFF', '\uFEFF\uFEFF\uFEFF']) {
+    const { entries } = await startListing(t, issuer, () =>
+      events(`${marks}data: ${listAnswer}\n\n`),
+    );
+    for (const entry of entries) {
+      const { text } = await entry.send({ token, body: listRequest });
+      assert.deepEqual(namesIn(/data: (.*)/.exec(text)?.[1] ?? ''), ['list_todos', 'depends']);
+    }
+  }
+});
+
 test('an event split anywhere is put together, and each goes out before the next is written (RS-43, RS-46)', async (t) => {
   const issuer = await startFakeIssuer(t);
   const bytes = new TextEncoder().encode(`data: ${listAnswer}\r\n\r\n`);
