@@ -10,6 +10,9 @@ import type { Exception } from './compare.ts';
 
 const contract = resolve(fileURLToPath(import.meta.url), '../..');
 
+/** Of conformance/, which has its own lock; not a dependency of this package. */
+const VENDOR_SDK = '@scalekit-sdk/node';
+
 function filesBelow(folder: string, ending: string): string[] {
   return readdirSync(folder, { recursive: true, encoding: 'utf8' })
     .filter((path) => path.endsWith(ending))
@@ -55,7 +58,7 @@ export function vendorDescriptors(): FileDescriptorSet | undefined {
   const require = createRequire(resolve(contract, '../../conformance/package.json'));
   let entry: string;
   try {
-    entry = require.resolve('@scalekit-sdk/node');
+    entry = require.resolve(VENDOR_SDK);
   } catch {
     return undefined;
   }
