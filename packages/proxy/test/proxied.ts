@@ -114,7 +114,7 @@ export async function startInFront(
     entries,
     events,
     logged: (is) =>
-      new Promise((resolve) => {
+      within('a line in the access log', (resolve) => {
         const look = (): void => {
           const found = entries.find(is);
           if (found) {
@@ -126,6 +126,21 @@ export async function startInFront(
         look();
       }),
   };
+}
+
+/** What does not happen fails a test instead of holding it up for ever. */
+export async function within<T>(
+  what: string,
+  begin: (resolve: (value: T) => void) => void,
+): Promise<T> {
+  const { promise, resolve, reject } = Promise.withResolvers<T>();
+  const timer = setTimeout(() => reject(new Error(`${what} did not come in 20 seconds`)), 20_000);
+  begin(resolve);
+  try {
+    return await promise;
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 export async function startUpstream(t: TestContext, listener: RequestListener): Promise<number> {

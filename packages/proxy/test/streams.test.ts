@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import { test } from 'node:test';
 import { toolCall } from '@gatewarden/resource-server/testing/guarded-server';
-import { startProxied } from './proxied.ts';
+import { startProxied, within } from './proxied.ts';
 
 const events = { 'content-type': 'text/event-stream', 'cache-control': 'public, max-age=60' };
 
@@ -20,7 +20,9 @@ function held(): {
       if (take) take(response);
       else arrived.push(response);
     },
-    next: async () => arrived.shift() ?? (await new Promise((resolve) => waiting.push(resolve))),
+    next: async () =>
+      arrived.shift() ??
+      (await within('a request at the upstream', (resolve) => waiting.push(resolve))),
   };
 }
 
@@ -90,7 +92,7 @@ test('a client that leaves ends the request at the upstream, before the head and
   const streaming = await upstream.next();
   streaming.writeHead(200, events).flushHeaders();
   const { request } = await opening;
-  const closed = once(streaming, 'close');
+  const closed = once(streaming, 'close', { signal: AbortSignal.timeout(20_000) });
   request.destroy();
   await closed;
   assert.equal((await logged(({ method }) => method === 'GET')).outcome, 'left');
@@ -98,7 +100,7 @@ test('a client that leaves ends the request at the upstream, before the head and
   const early = new AbortController();
   const waiting = open({ body: toolCall('list_todos'), token, signal: early.signal });
   const silent = await upstream.next();
-  const ended = once(silent, 'close');
+  const ended = once(silent, 'close', { signal: AbortSignal.timeout(20_000) });
   early.abort();
   await assert.rejects(waiting);
   await ended;
@@ -152,9 +154,16 @@ test('a client that does not read slows the upstream down instead of filling mem
   await opening; // its body is never read
   const block = Buffer.alloc(1_048_576);
   let written = 0;
-  const closed = once(response, 'close');
+  const closed = once(response, 'close', { signal: AbortSignal.timeout(20_000) });
+  // Each block is counted, and after the last one the response ends: a relay that takes everything fails here
+  // instead of being fed for ever.
   const fill = (): void => {
-    while (written < 512 && response.write(block)) written += 1;
+    let more = true;
+    while (more && written < 128) {
+      written += 1;
+      more = response.write(block);
+    }
+    if (written === 128) response.end();
   };
   response.on('drain', fill);
   fill();
@@ -170,7 +179,7 @@ test('a stream ends a minute before its token, and with it the request at the up
   const now = Math.floor(issuer.clock.now.getTime() / 1_000);
   const opening = open({ token: await issuer.token({ exp: now + 61 }) });
   const response = await upstream.next();
-  const closed = once(response, 'close');
+  const closed = once(response, 'close', { signal: AbortSignal.timeout(20_000) });
   response.writeHead(200, events).write('data: 1\n\n');
   const { next, ended } = await opening;
   assert.equal(await next(), 'data: 1\n\n');
