@@ -44,36 +44,43 @@ export async function guardNodeRequest(
 
 /** Describes a Node request for the guard. The path is the one on the wire, whatever a router made of it. */
 function describe(request: NodeRequest): GuardRequest {
+  const header = headerIndex(request);
   return {
     method: request.method ?? '',
     target: request.originalUrl ?? request.url ?? '',
-    header: (name) => headerValues(request, name),
-    hasBody: announcesBody(request),
+    header,
+    hasBody: announcesBody(request, header),
     body: (limit) => readBody(request, limit),
     localAddress: request.socket.localAddress,
   };
 }
 
-/** Node joins or drops repeated fields; only the raw list shows that there were two. */
-function headerValues(request: IncomingMessage, name: string): string[] {
-  const values: string[] = [];
-  for (let at = 0; at + 1 < request.rawHeaders.length; at += 2) {
-    const value = request.rawHeaders[at + 1];
-    if (request.rawHeaders[at]?.toLowerCase() === name && value !== undefined) values.push(value);
+const none: readonly string[] = [];
+
+/** Node joins or drops repeated fields; only the raw list shows that there were two. It is read once a request. */
+function headerIndex(request: IncomingMessage): GuardRequest['header'] {
+  const index = new Map<string, string[]>();
+  const { rawHeaders } = request;
+  for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
+    const [name, value] = [rawHeaders[at]?.toLowerCase(), rawHeaders[at + 1]];
+    if (name === undefined || value === undefined) continue;
+    const values = index.get(name);
+    if (values) values.push(value);
+    else index.set(name, [value]);
   }
-  if (name !== 'host' || values.length > 0) return values;
   const authority = request.headers[':authority']; // HTTP/2
-  return typeof authority === 'string' ? [authority] : [];
+  if (!index.has('host') && typeof authority === 'string') index.set('host', [authority]);
+  return (name) => index.get(name) ?? none;
 }
 
 /** HTTP/1.1 announces a body by one of two fields, HTTP/2 by not ending the stream with the head. */
-function announcesBody(request: IncomingMessage): boolean {
+function announcesBody(request: IncomingMessage, header: GuardRequest['header']): boolean {
   const stream: unknown = 'stream' in request ? request.stream : undefined;
   if (typeof stream === 'object' && stream !== null && 'endAfterHeaders' in stream)
     return stream.endAfterHeaders !== true;
   return (
-    headerValues(request, 'transfer-encoding').length > 0 ||
-    headerValues(request, 'content-length').some((length) => length !== '0')
+    header('transfer-encoding').length > 0 ||
+    header('content-length').some((length) => length !== '0')
   );
 }
 
