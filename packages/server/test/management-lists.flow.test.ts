@@ -19,7 +19,7 @@ test('lists have pages in both directions, and a token of another list, filter o
   const page = async (
     params: JsonObject,
   ): Promise<{ names: unknown[]; next: string; prev: string; total: unknown }> => {
-    const body = ok(await api(steps.listPermissions(params)));
+    const body = ok(await api(steps.listPermissions({ type: 'ENVIRONMENT', ...params })));
     return {
       names: members(body, 'permissions').map(({ name }) => name),
       next: String(body['next_page_token'] ?? ''),

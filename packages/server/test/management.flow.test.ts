@@ -137,10 +137,20 @@ for (const protocol of protocols) {
       name,
       'newest first',
     );
+    const builtIn = ok(await api(steps.listPermissions({ type: 'SCALEKIT', page_size: 20 })));
+    assert.equal(builtIn['total_size'], 12);
     assert.deepEqual(
-      members(ok(await api(steps.listPermissions({ type: 'SCALEKIT' }))), 'permissions'),
+      members(builtIn, 'permissions').filter(
+        (one) => one['is_scalekit_permission'] !== true || !/^sk_org_/.test(String(one['name'])),
+      ),
       [],
     );
+    for (const step of [
+      steps.createPermission({ name: 'sk_mine' }),
+      steps.updatePermission('sk_org_sso_read', { name: 'sk_org_sso_read', description: 'x' }),
+      steps.deletePermission('sk_org_sso_read'),
+    ])
+      assert.equal((await api(step)).code, 3, 'built-in permissions are as they are');
     const changed = member(
       ok(await api(steps.updatePermission(name, { name, description: 'See' }))),
       'permission',

@@ -12,10 +12,13 @@ import {
   type Permission,
 } from './permissions.ts';
 
+const BUILT_IN_PREFIX = 'sk_';
+
 /** Permissions of the environment, which are also what MCP servers have as scopes. */
 export const permissionsRpc: Slice<typeof RolesService> = {
   async createPermission(ctx, { permission }) {
     const { name, description } = required(permission);
+    if (name.startsWith(BUILT_IN_PREFIX)) throw isBuiltIn();
     const created = await createPermission(ctx, { name, description });
     if (!created)
       throw invalidField(
@@ -23,40 +26,43 @@ export const permissionsRpc: Slice<typeof RolesService> = {
         'there is a permission of this name already, and a duplicate is not allowed',
         'unique',
       );
-    return { permission: messageOf(created) };
+    return { permission: permissionMessage(created) };
   },
 
   async getPermission(ctx, { permissionName }) {
     const { environmentId } = ctx;
     const found = await findPermission(ctx.db, { environmentId, name: permissionName });
     if (!found) throw noSuchPermission();
-    return { permission: messageOf(found) };
+    return { permission: permissionMessage(found) };
   },
 
   async updatePermission(ctx, { permissionName, permission }) {
     const { name, description } = required(permission);
     if (name !== permissionName)
       throw invalidField('permission.name', 'the name of a permission cannot be changed');
+    if (name.startsWith(BUILT_IN_PREFIX)) throw isBuiltIn();
     const changed = await describePermission(ctx, { name, description });
     if (!changed) throw noSuchPermission();
-    return { permission: messageOf(changed) };
+    return { permission: permissionMessage(changed) };
   },
 
   async listPermissions(ctx, request) {
-    // There are no built-in ones.
-    if (request.type === PermissionType.SCALEKIT) return {};
     const { environmentId } = ctx;
-    const page = readPage(ctx, 'permissions', request);
-    const rows = await listPermissionPage(ctx.db, { environmentId, page });
-    const { items, ...tokens } = pageOf(ctx, 'permissions', page, rows);
+    const builtIn =
+      request.type === PermissionType.ALL ? undefined : request.type === PermissionType.SCALEKIT;
+    const list = `permissions ${builtIn ?? ''}`;
+    const page = readPage(ctx, list, request);
+    const rows = await listPermissionPage(ctx.db, { environmentId, builtIn, page });
+    const { items, ...tokens } = pageOf(ctx, list, page, rows);
     return {
       ...tokens,
-      totalSize: await countPermissions(ctx.db, environmentId),
-      permissions: items.map(messageOf),
+      totalSize: await countPermissions(ctx.db, { environmentId, builtIn }),
+      permissions: items.map(permissionMessage),
     };
   },
 
   async deletePermission(ctx, { permissionName }) {
+    if (permissionName.startsWith(BUILT_IN_PREFIX)) throw isBuiltIn();
     const outcome = await deletePermission(ctx, permissionName);
     switch (outcome.kind) {
       case 'deleted':
@@ -68,7 +74,7 @@ export const permissionsRpc: Slice<typeof RolesService> = {
         throw new ApiError(
           'failed_precondition',
           'PERMISSION_IN_USE',
-          `permission cannot be deleted as it is a scope of MCP servers: ${users}`,
+          `permission cannot be deleted as MCP servers or roles have it: ${users}`,
         );
       }
     }
@@ -83,17 +89,27 @@ function required(permission: Sent | undefined): Sent {
   return permission;
 }
 
-function messageOf(permission: Permission) {
-  const { id, name, description, createdAt, updatedAt } = permission;
+/** A permission as the contract has it. */
+export function permissionMessage(permission: Permission) {
+  const { id, name, description, builtIn, createdAt, updatedAt } = permission;
   return {
     id,
     name,
     description,
     createTime: timestampOf(createdAt),
     updateTime: timestampOf(updatedAt),
+    isScalekitPermission: builtIn,
   };
 }
 
-function noSuchPermission(): ApiError {
+function isBuiltIn(): ApiError {
+  return invalidField(
+    'permission_name',
+    `names that begin with ${BUILT_IN_PREFIX} are those of built-in permissions, which are as they are`,
+    'reserved',
+  );
+}
+
+export function noSuchPermission(): ApiError {
   return new ApiError('not_found', 'PERMISSION_NOT_FOUND', 'there is no such permission');
 }

@@ -6,15 +6,25 @@ export type Permission = {
   readonly id: string;
   readonly name: string;
   readonly description: string;
+  /** Made with the environment for its own pages: cannot be changed or deleted. */
+  readonly builtIn: boolean;
   readonly createdAt: Date;
   readonly updatedAt: Date;
 };
 
-type Row = { id: string; name: string; description: string; created_at: Date; updated_at: Date };
+type Row = {
+  id: string;
+  name: string;
+  description: string;
+  built_in: boolean;
+  created_at: Date;
+  updated_at: Date;
+};
 const fromRow = (row: Row): Permission => ({
   id: row.id,
   name: row.name,
   description: row.description,
+  builtIn: row.built_in,
   createdAt: row.created_at,
   updatedAt: row.updated_at,
 });
@@ -26,7 +36,7 @@ export async function insertPermission(
 ): Promise<Permission> {
   const rows = await db.rows<Row>(sql`
     insert into permissions (environment_id, id, name, description, created_at, updated_at)
-    values (${by.environmentId}, ${by.id}, ${by.name}, ${by.description}, ${by.now}, ${by.now}) returning id, name, description, created_at, updated_at`);
+    values (${by.environmentId}, ${by.id}, ${by.name}, ${by.description}, ${by.now}, ${by.now}) returning id, name, description, built_in, created_at, updated_at`);
   const row = rows[0];
   if (!row) throw new Error('the permission was not written');
   return fromRow(row);
@@ -52,24 +62,28 @@ export async function findPermission(
   by: { environmentId: string; name: string },
 ): Promise<Permission | undefined> {
   const rows = await db.rows<Row>(
-    sql`select id, name, description, created_at, updated_at from permissions where environment_id = ${by.environmentId} and name = ${by.name}`,
+    sql`select id, name, description, built_in, created_at, updated_at from permissions where environment_id = ${by.environmentId} and name = ${by.name}`,
   );
   return rows[0] && fromRow(rows[0]);
 }
 
-/** Newest first. */
+/** Newest first; `builtIn` leaves out the others, or the built-in ones. */
 export async function listPermissionPage(
   db: Db,
-  by: { environmentId: string; page: PageQuery },
+  by: { environmentId: string; builtIn?: boolean | undefined; page: PageQuery },
 ): Promise<Permission[]> {
   const rows = await db.rows<Row>(sql`
-    select id, name, description, created_at, updated_at from permissions where environment_id = ${by.environmentId} ${inPage(sql`id`, by.page)}`);
+    select id, name, description, built_in, created_at, updated_at from permissions
+     where environment_id = ${by.environmentId} and (${by.builtIn}::boolean is null or built_in = ${by.builtIn}) ${inPage(sql`id`, by.page)}`);
   return rows.map(fromRow);
 }
 
-export async function countPermissions(db: Db, environmentId: string): Promise<number> {
+export async function countPermissions(
+  db: Db,
+  by: { environmentId: string; builtIn?: boolean | undefined },
+): Promise<number> {
   const rows = await db.rows<{ count: bigint }>(
-    sql`select count(*) as count from permissions where environment_id = ${environmentId}`,
+    sql`select count(*) as count from permissions where environment_id = ${by.environmentId} and (${by.builtIn}::boolean is null or built_in = ${by.builtIn})`,
   );
   return Number(rows[0]?.count ?? 0n);
 }
@@ -79,34 +93,38 @@ export async function updatePermission(
   by: { environmentId: string; name: string; description: string; now: Date },
 ): Promise<Permission | undefined> {
   const rows = await db.rows<Row>(sql`
-    update permissions set description = ${by.description}, updated_at = ${by.now} where environment_id = ${by.environmentId} and name = ${by.name}
-    returning id, name, description, created_at, updated_at`);
+    update permissions set description = ${by.description}, updated_at = ${by.now}
+     where environment_id = ${by.environmentId} and name = ${by.name} and not built_in
+    returning id, name, description, built_in, created_at, updated_at`);
   return rows[0] && fromRow(rows[0]);
 }
 
 export type PermissionUse = { readonly id: string; readonly name: string };
 
-/** MCP servers that have the permission as a scope. */
+/** MCP servers that have the permission as a scope, and roles that permit it: at most ten of each. */
 export async function usesOfPermission(
   db: Db,
   by: { environmentId: string; name: string },
 ): Promise<PermissionUse[]> {
   return await db.rows<PermissionUse>(sql`
-    select m.id, m.name from mcp_server_scopes s join mcp_servers m on m.environment_id = s.environment_id and m.id = s.mcp_server_id
-     where s.environment_id = ${by.environmentId} and s.name = ${by.name} order by m.id limit 10`);
+    (select m.id, m.name from mcp_server_scopes s join mcp_servers m on m.environment_id = s.environment_id and m.id = s.mcp_server_id
+      where s.environment_id = ${by.environmentId} and s.name = ${by.name} order by m.id limit 10)
+    union all
+    (select r.id, r.name from role_permissions p join roles r on r.environment_id = p.environment_id and r.id = p.role_id
+      where p.environment_id = ${by.environmentId} and p.permission_name = ${by.name} order by r.id limit 10)`);
 }
 
 /**
  * The row that was deleted.
  *
- * @throws foreign key violation: an MCP server has it as a scope, see `isInUse`
+ * @throws foreign key violation: an MCP server or a role has it, see `isInUse`
  */
 export async function deletePermission(
   db: Db,
   by: { environmentId: string; name: string },
 ): Promise<Permission | undefined> {
   const rows = await db.rows<Row>(
-    sql`delete from permissions where environment_id = ${by.environmentId} and name = ${by.name} returning id, name, description, created_at, updated_at`,
+    sql`delete from permissions where environment_id = ${by.environmentId} and name = ${by.name} and not built_in returning id, name, description, built_in, created_at, updated_at`,
   );
   return rows[0] && fromRow(rows[0]);
 }

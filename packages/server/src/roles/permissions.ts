@@ -60,7 +60,7 @@ export async function describePermission(
 export type PermissionDeletion =
   | { readonly kind: 'deleted' }
   | { readonly kind: 'unknown' }
-  /** By these MCP servers, at most ten of them. */
+  /** By these MCP servers and roles, at most ten of each. */
   | { readonly kind: 'in-use'; readonly by: readonly PermissionUse[] };
 
 /** Removes a permission that nothing uses; the database decides, whatever races. */
