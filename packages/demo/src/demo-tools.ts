@@ -23,10 +23,16 @@ export const demoScopes: readonly DemoScope[] = [
 ];
 
 /** The tools of the demo server and the scope each one needs. */
-export const demoTools = {
+export const demoTools: {
+  readonly list_todos: 'todo:read';
+  readonly get_todo: 'todo:read';
+  readonly add_todo: 'todo:write';
+  readonly complete_todo: 'todo:write';
+  readonly delete_todo: 'todo:write';
+} = {
   list_todos: 'todo:read',
   get_todo: 'todo:read',
   add_todo: 'todo:write',
   complete_todo: 'todo:write',
   delete_todo: 'todo:write',
-} as const satisfies Readonly<Record<string, DemoScope['name']>>;
+};
