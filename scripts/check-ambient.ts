@@ -110,9 +110,9 @@ export function ambientUses(file: SourceFile): string[] {
 
 /** Looks at the sources of the packages, tests and every runtime/ folder left out. */
 export function checkAmbient(root: string, exceptions: Exceptions): Findings {
-  const files = listFiles(root, [
-    'packages/*/src/**/*.ts',
-  ]).filter((path) => !isTestFile(path) && !/^packages\/[^/]+\/src\/runtime\//.test(path));
+  const files = listFiles(root, ['packages/*/src/**/*.ts']).filter(
+    (path) => !isTestFile(path) && !/^packages\/[^/]+\/src\/runtime\//.test(path),
+  );
   const problems = Object.keys(exceptions)
     .filter((path) => !files.includes(path))
     .map((path) => `${path}: has an exception and does not exist`);
