@@ -73,15 +73,32 @@ export function corsHeaders(server: McpServer, request: GuardRequest): Headers {
   };
 }
 
+/** Most headers of tool parameters that one preflight allows. */
+const mirroredLimit = 50;
+
+/** Headers of MCP 2026-07-28 that repeat a tool's parameters: their names are the tool's, so those asked for are allowed. */
+export function mirroredHeaders(request: GuardRequest): string[] {
+  return request
+    .header('access-control-request-headers')
+    .flatMap((value) => value.split(','))
+    .map((name) => name.trim())
+    .filter((name) => /^mcp-param-[a-z0-9_-]{1,64}$/i.test(name))
+    .slice(0, mirroredLimit);
+}
+
 /** The answer to OPTIONS: always ours, never a token's business (RS-15). */
-export function preflight(cors: Headers, methods: string): Respond {
+export function preflight(
+  cors: Headers,
+  methods: string,
+  mirrored: readonly string[] = [],
+): Respond {
   return {
     kind: 'respond',
     status: 204,
     headers: {
       ...cors,
       'access-control-allow-methods': methods,
-      'access-control-allow-headers': requestHeaders,
+      'access-control-allow-headers': [requestHeaders, ...mirrored].join(', '),
       'access-control-max-age': '86400',
       allow: methods,
     },

@@ -21,7 +21,7 @@ import { type GuardHealth, guardHealth, guardMetrics } from './health.ts';
 import { type McpServer, prepareMcpServer, useToolRules } from './mcp-server.ts';
 import { metadataRoot } from './metadata.ts';
 import type { McpServerOptions } from './options.ts';
-import { checkOrigin, corsHeaders, preflight } from './origins.ts';
+import { checkOrigin, corsHeaders, mirroredHeaders, preflight } from './origins.ts';
 import type { Decision, GuardRequest, Respond } from './request.ts';
 import { checkSession, responseDuties } from './response-duties.ts';
 import { missingScopes } from './scope-rules.ts';
@@ -97,7 +97,8 @@ export function protectMcp<const S extends string>(
       const foreign = checkOrigin(server, request);
       if (foreign) return foreign;
       const cors = corsHeaders(server, request);
-      if (request.method === 'OPTIONS') return preflight(cors, endpointMethods);
+      if (request.method === 'OPTIONS')
+        return preflight(cors, endpointMethods, mirroredHeaders(request));
       const decision = await decideCall(server, request).catch((error: unknown) => {
         decisionFailed(server, request, error);
         return serverError();

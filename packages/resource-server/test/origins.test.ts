@@ -238,3 +238,28 @@ test('a loopback name means nothing at an address others can reach (RS-50)', asy
   assert.equal(await statusAt('http://localhost:3333/mcp', undefined), 200);
   assert.equal(await statusAt(publicUrl, undefined), 403);
 });
+
+test('a preflight allows the headers that mirror parameters of tools, and no others that are asked for (RS-16)', async (t) => {
+  const issuer = await startFakeIssuer(t);
+  const server = await startGuarded(t, declaration(issuer, { allowedOrigins: '*' }));
+  const allowed = async (asked: string): Promise<string[]> => {
+    const { headers } = await server.send({
+      method: 'OPTIONS',
+      headers: [
+        ['Origin', 'https://app.example'],
+        ['Access-Control-Request-Method', 'POST'],
+        ['Access-Control-Request-Headers', asked],
+      ],
+    });
+    return String(headers['access-control-allow-headers']).split(', ');
+  };
+  const usual = await allowed('authorization');
+  assert.ok(usual.includes('Authorization') && !usual.some((name) => /param/i.test(name)));
+
+  const mirrored = await allowed('authorization, mcp-param-region, Mcp-Param-User-Id');
+  assert.deepEqual(mirrored, [...usual, 'mcp-param-region', 'Mcp-Param-User-Id']);
+  for (const odd of ['cookie', 'x-mcp-param-a', 'mcp-param-', 'mcp-param-a\tb', 'mcp-param-a:b'])
+    assert.deepEqual(await allowed(odd), usual, odd);
+  const many = Array.from({ length: 500 }, (_, at) => `mcp-param-p${at}`).join(',');
+  assert.equal((await allowed(many)).length, usual.length + 50);
+});
