@@ -64,9 +64,10 @@ export function sessionBindings(
   };
 }
 
-/** JSON, because no separator is forbidden in claims. */
+/** JSON, because no separator is forbidden in claims. The organization as it was signed: other issuers have numbers. */
 function nameOf({ clientId, extra }: McpAuth): string {
-  return JSON.stringify([extra.issuer, extra.subject, clientId, extra.organizationId ?? '']);
+  const { issuer, subject, claims } = extra;
+  return JSON.stringify([issuer, subject, clientId, claims['org_id'] ?? claims['oid'] ?? '']);
 }
 
 function subjectOf({ extra }: McpAuth): string {

@@ -84,6 +84,23 @@ test('a stolen session id answers 404 to anybody else: person, client, organizat
   }
 });
 
+test('organizations that are no texts, as other issuers number them, share no session either (RS-48)', async (t) => {
+  const issuer = await startFakeIssuer(t);
+  const other = await startFakeIssuer(t);
+  const { entries } = await startSessions(t, issuer, {
+    issuers: [{ issuer: other.url, jwksUri: `${other.url}/keys` }],
+  });
+  const organizations = [1, 2, '1', { id: 1 }, 'o'.repeat(2_000), `${'o'.repeat(1_999)}x`, ''];
+  const tokens = await Promise.all(organizations.map((org_id) => other.token({ org_id })));
+  for (const entry of entries) {
+    for (const owner of tokens) {
+      const session = await create(entry, owner);
+      for (const token of tokens)
+        assert.equal((await use(entry, token, session)).status, token === owner ? 200 : 404);
+    }
+  }
+});
+
 test('the refusal of a stolen session does not read the body and names no scope (RS-48)', async (t) => {
   const issuer = await startFakeIssuer(t);
   const { entries } = await startSessions(t, issuer);
