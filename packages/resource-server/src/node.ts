@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { McpAuth } from './auth.ts';
+import { collectBytes } from './collected-bytes.ts';
 import { attachDuties } from './node-response.ts';
 import type { McpGuard } from './protect-mcp.ts';
 import type { BodyRead, GuardRequest, Headers, Respond } from './request.ts';
@@ -88,7 +89,7 @@ async function readBody(request: NodeRequest, limit: number): Promise<BodyRead> 
   if (request.readableDidRead) return parsedBefore(request.body, limit);
   if (request.destroyed) return { kind: 'unreadable' }; // its caller has gone
   if (Number(request.headers['content-length'] ?? 0) > limit) return { kind: 'too_large' };
-  const chunks: Buffer[] = [];
+  const collected = collectBytes();
   let size = 0;
   return new Promise((resolve) => {
     const finish = (read: BodyRead): void => {
@@ -97,14 +98,15 @@ async function readBody(request: NodeRequest, limit: number): Promise<BodyRead> 
     };
     const take = (chunk: Buffer): void => {
       size += chunk.length;
-      chunks.push(chunk);
-      if (size <= limit) return;
-      chunks.length = 0;
+      if (size <= limit) {
+        collected.add(chunk);
+        return;
+      }
       finish({ kind: 'too_large' });
       request.resume(); // what still comes is dropped, so that the answer can be read
     };
     request.on('data', take);
-    request.once('end', () => finish({ kind: 'bytes', bytes: Buffer.concat(chunks) }));
+    request.once('end', () => finish({ kind: 'bytes', bytes: collected.whole() }));
     request.once('error', () => finish({ kind: 'unreadable' }));
     request.once('close', () => finish({ kind: 'unreadable' }));
   });

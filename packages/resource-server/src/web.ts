@@ -1,4 +1,5 @@
 import type { McpAuth } from './auth.ts';
+import { collectBytes } from './collected-bytes.ts';
 import type { McpGuard } from './protect-mcp.ts';
 import type { Headers as AddedHeaders, BodyRead, GuardRequest } from './request.ts';
 import { dutifulResponse } from './web-response.ts';
@@ -66,32 +67,22 @@ async function readBody(request: Request, limit: number): Promise<BodyRead> {
   if (request.bodyUsed) return { kind: 'unreadable' };
   if (!request.body) return { kind: 'bytes', bytes: new Uint8Array() };
   const reader = request.body.getReader();
-  const chunks: Uint8Array[] = [];
+  const collected = collectBytes();
   let size = 0;
   try {
     for (;;) {
       const { done, value } = await reader.read();
-      if (done) return { kind: 'bytes', bytes: joined(chunks, size) };
+      if (done) return { kind: 'bytes', bytes: collected.whole() };
       size += value.byteLength;
       if (size > limit) {
         await reader.cancel();
         return { kind: 'too_large' };
       }
-      chunks.push(value);
+      collected.add(value);
     }
   } catch {
     return { kind: 'unreadable' };
   }
-}
-
-function joined(chunks: readonly Uint8Array[], size: number): Uint8Array {
-  const bytes = new Uint8Array(size);
-  let at = 0;
-  for (const chunk of chunks) {
-    bytes.set(chunk, at);
-    at += chunk.byteLength;
-  }
-  return bytes;
 }
 
 /** Adds headers to a response that may be immutable, without touching its stream. */
