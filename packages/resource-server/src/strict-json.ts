@@ -5,12 +5,15 @@ export type StrictJson =
   | { readonly kind: 'depth' };
 
 const depthLimit = 128;
+/** Up to here even brackets alone are parsed in milliseconds; 4 MiB of them would take seconds. */
+const harmlessLength = 16_384;
 
 /**
  * Parses JSON and refuses what two parsers may read differently: a member name twice in one object
  * (RFC 8259 §4 leaves the meaning open), a byte order mark, and nesting deeper than 128.
  */
 export function parseStrictJson(text: string): StrictJson {
+  if (text.length > harmlessLength && isDeep(text)) return { kind: 'depth' };
   try {
     const value: unknown = JSON.parse(text);
     const fault = inspect(text);
@@ -54,8 +57,28 @@ function inspect(text: string): 'duplicate' | 'depth' | undefined {
   return undefined;
 }
 
+/** Whether a text, valid or not, is nested too deeply. */
+function isDeep(text: string): boolean {
+  let depth = 0;
+  for (let at = 0; at < text.length; at += 1) {
+    const code = text.charCodeAt(at);
+    if (code === OBJECT || code === ARRAY) {
+      depth += 1;
+      if (depth > depthLimit) return true;
+    } else if (code === OBJECT_END || code === ARRAY_END) {
+      depth -= 1;
+    } else if (code === QUOTE) {
+      at = endOfString(text, at);
+      if (at < 0) return false; // a string without an end is no JSON
+    }
+  }
+  return false;
+}
+
+/** Of a string that begins at `start`: where its last quote is, or -1. */
 function endOfString(text: string, start: number): number {
   for (let end = text.indexOf('"', start + 1); ; end = text.indexOf('"', end + 1)) {
+    if (end < 0) return end;
     let backslashes = 0;
     while (text.charCodeAt(end - 1 - backslashes) === BACKSLASH) backslashes += 1;
     if (backslashes % 2 === 0) return end;

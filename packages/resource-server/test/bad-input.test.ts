@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { gzipSync } from 'node:zlib';
+import { parseStrictJson } from '../src/strict-json.ts';
 import { startEntryPoints } from '../src/testing/entry-points.ts';
 import { scopeClaims, startFakeIssuer } from '../src/testing/fake-issuer.ts';
 import { declaration, toolCall } from '../src/testing/guarded-server.ts';
@@ -75,6 +76,43 @@ test('hostile bodies end in 4xx at both entry points, never in a handler or a cr
     assert.equal(good.status, 200, `${entry.name} still works`);
     handled = 0;
   }
+});
+
+test('deep nesting is found before it is parsed: nobody stops the process for seconds with brackets (RS-36, RS-42, denial of service)', () => {
+  const took = (work: () => void): number => {
+    const before = performance.now();
+    work();
+    return performance.now() - before;
+  };
+  const attacks = {
+    arrays: nested('[', ']', 1_500_000),
+    unclosed: '['.repeat(4_000_000),
+    'behind a string with brackets and quotes': `["\\"[[",${nested('[', ']', 1_500_000)}]`,
+    'behind a long string': `["${'x'.repeat(2_000_000)}",${nested('{"a":', '}', 300_000)}]`,
+  };
+  for (const [what, text] of Object.entries(attacks)) {
+    const parsing = took(() => {
+      try {
+        JSON.parse(text);
+      } catch {
+        // one of them is not valid
+      }
+    });
+    let outcome: string | undefined;
+    const ours = took(() => {
+      outcome = parseStrictJson(text).kind;
+    });
+    assert.equal(outcome, 'depth', what);
+    assert.ok(ours < parsing / 3, `${what}: ${ours} ms, and ${parsing} ms for JSON.parse`);
+  }
+  const text = `{"a":"${'[{'.repeat(100_000)}\\"","b":[[${'[],'.repeat(50_000)}1]]}`;
+  assert.equal(
+    parseStrictJson(text).kind,
+    'ok',
+    'brackets side by side or in strings are not deep',
+  );
+  for (const broken of ['"', '\\', '["', '["\\"', ']'.repeat(200)])
+    assert.equal(parseStrictJson(broken + ' '.repeat(100_000)).kind, 'syntax', broken);
 });
 
 test('a body that breaks off, says another length or has trailers is never taken for a call (RS-42)', async (t) => {
