@@ -57,6 +57,7 @@ test('nothing at the address: not reachable, and no finding (SKILL-69)', async (
   assert.notEqual(closed, at.mcp);
   const report = await examine(closed, { timeoutMs: 2_000 });
   assert.deepEqual([report.reachable, report.ok, report.findings], [false, false, []]);
+  assert.equal(report.steps[0]?.outcome, 'failed', 'the first step is not called passed');
 });
 
 test('the corpus has a server for at least 45 findings (SKILL-69)', () => {

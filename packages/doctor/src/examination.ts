@@ -26,6 +26,8 @@ export type Examination = {
   readonly find: (id: FindingId, seen: Seen) => void;
   readonly has: (...ids: readonly FindingId[]) => boolean;
   readonly note: (step: Step, text: string) => void;
+  /** A secret of this examination: whoever repeats it, it stands in no finding and no note. */
+  readonly hide: (secret: string | undefined) => void;
   /** Says that a step began; steps that never began are "not reached". */
   readonly begin: (step: Step) => void;
 };
@@ -44,6 +46,9 @@ export type ExaminationInput = {
   readonly onProgress: (line: string) => void;
 };
 
+/** Shorter ones occur in ordinary words. */
+const SHORTEST_SECRET = 8;
+
 /** An empty examination and the place where its results gather. */
 export function openExamination(input: ExaminationInput): {
   examination: Examination;
@@ -51,6 +56,13 @@ export function openExamination(input: ExaminationInput): {
 } {
   const findings: Finding[] = [];
   const notes = new Map<Step, string[]>();
+  const begun = new Set<Step>();
+  const secrets = new Set<string>();
+  const clean = (text: string, most: number): string => {
+    let rest = text;
+    for (const secret of secrets) rest = rest.replaceAll(secret, '(not shown)');
+    return printable(rest, most);
+  };
   const examination: Examination = {
     target: input.target,
     targetIsLoopback: input.targetIsLoopback,
@@ -59,40 +71,53 @@ export function openExamination(input: ExaminationInput): {
     send: input.http.send,
     find: (id, seen) => {
       // The first sight of a fault is the clearest; the same fault at another address adds nothing.
-      if (!findings.some((finding) => finding.id === id)) findings.push(findingOf(id, seen, input));
+      if (!findings.some((finding) => finding.id === id))
+        findings.push(findingOf(id, seen, { target: input.target, clean }));
     },
     has: (...ids) => findings.some((finding) => ids.includes(finding.id)),
     note: (step, text) => {
       const list = notes.get(step) ?? [];
-      notes.set(step, [...list, printable(text, 400)]);
+      notes.set(step, [...list, clean(text, 400)]);
+    },
+    hide: (secret) => {
+      if (secret !== undefined && secret.length >= SHORTEST_SECRET) secrets.add(secret);
     },
     begin: (step) => {
-      if (!notes.has(step)) notes.set(step, []);
+      begun.add(step);
       input.onProgress(step);
     },
   };
   const steps = (): readonly StepReport[] =>
     STEPS.map((step) => {
       const failed = findings.some((finding) => finding.step === step);
-      const outcome = failed ? 'failed' : notes.has(step) ? 'passed' : 'not reached';
+      const outcome = failed ? 'failed' : begun.has(step) ? 'passed' : 'not reached';
       return { step, outcome, notes: notes.get(step) ?? [] };
     });
   return { examination, ledger: { findings, steps } };
 }
 
-function findingOf(id: FindingId, seen: Seen, input: ExaminationInput): Finding {
+function findingOf(
+  id: FindingId,
+  seen: Seen,
+  {
+    target,
+    clean,
+  }: { readonly target: URL; readonly clean: (text: string, most: number) => string },
+): Finding {
   const fault = catalogue[id];
   const { evidence } = seen;
-  const url = seen.url ?? (typeof evidence === 'string' ? input.target.href : evidence.url);
+  const url = seen.url ?? (typeof evidence === 'string' ? target.href : evidence.url);
   return {
     id,
     severity: seen.severity ?? fault.severity,
     step: fault.step,
-    message: printable(seen.message, 500),
+    message: clean(seen.message, 500),
     fix: fault.fix,
-    evidence:
-      typeof evidence === 'string' ? printable(evidence, 500) : evidenceOf(evidence, seen.headers),
-    url: printable(url, 2000),
+    evidence: clean(
+      typeof evidence === 'string' ? evidence : evidenceOf(evidence, seen.headers),
+      500,
+    ),
+    url: clean(url, 2000),
     rule: fault.rule,
   };
 }

@@ -1,6 +1,6 @@
 import { openExamination } from './examination.ts';
 import { ExamineError } from './examine-error.ts';
-import type { ExamineOptions, Report } from './report.ts';
+import type { ExamineOptions, Report, StepReport } from './report.ts';
 import { runSteps } from './run-steps.ts';
 import { isLoopbackUrl } from './runtime/addresses.ts';
 import { createHttpClient } from './runtime/http-client.ts';
@@ -53,13 +53,18 @@ export async function examine(target: string, options: ExamineOptions = {}): Pro
       reachable,
       ...outcome,
       findings,
-      steps: ledger.steps(),
+      steps: reachable ? ledger.steps() : ledger.steps().map(unreached),
       requests: http.count(),
       durationMs: now().getTime() - started,
     };
   } finally {
     await http.close();
   }
+}
+
+/** Without an answer the first step has failed, although there is no finding: nothing is known of the server. */
+function unreached(step: StepReport): StepReport {
+  return step.step === 'reach' ? { ...step, outcome: 'failed' } : step;
 }
 
 function targetUrl(text: string): URL {

@@ -1,5 +1,3 @@
-import { printable } from './printable.ts';
-
 /** One request. `rawPath` replaces path and query of the URL exactly as written, dot segments included. */
 export type Request = {
   readonly method: 'GET' | 'HEAD' | 'OPTIONS' | 'POST' | 'DELETE';
@@ -55,25 +53,38 @@ export function header(answer: Answer, name: string): string | undefined {
   return answer.headers.get(name)?.join(', ');
 }
 
-/** Request and answer in one line, fit to print. */
+/** Request and answer in one line, as the server wrote it: a finding makes it fit to print. */
 export function evidenceOf(outcome: Outcome, names: readonly string[] = []): string {
-  if (outcome.kind === 'failed') return printable(`${outcome.url}: ${outcome.detail}`);
+  if (outcome.kind === 'failed') return `${outcome.url}: ${outcome.detail}`;
   const headers = names.flatMap((name) => {
     const value = header(outcome, name);
     return value === undefined ? [] : [`${name}: ${value}`];
   });
   const status = `${outcome.method} ${outcome.url} answered ${outcome.status}`;
-  return printable([status, ...headers].join('; '), 500);
+  return [status, ...headers].join('; ');
 }
 
 /** The JSON value of an answer; undefined when it is none. */
 export function jsonOf(answer: Answer): unknown {
+  return parseJson(answer.text);
+}
+
+/** Deeper than any document that is meant, and far from what ends the stack when it is written again. */
+const MOST_LEVELS = 64;
+
+/** The JSON value of a stranger's text; undefined when it is none, or is nested as only an attack is. */
+export function parseJson(text: string): unknown {
   try {
-    const value: unknown = JSON.parse(answer.text);
-    return value;
+    const value: unknown = JSON.parse(text);
+    return isNestedWithin(value, MOST_LEVELS) ? value : undefined;
   } catch {
     return undefined;
   }
+}
+
+function isNestedWithin(value: unknown, levels: number): boolean {
+  if (typeof value !== 'object' || value === null) return true;
+  return levels > 0 && Object.values(value).every((one) => isNestedWithin(one, levels - 1));
 }
 
 /** A JSON object of an answer; undefined when it is anything else. */

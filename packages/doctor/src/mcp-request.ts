@@ -1,4 +1,4 @@
-import { type Answer, header, jsonOf, objectOf, type Request } from './http.ts';
+import { type Answer, header, jsonOf, objectOf, parseJson, type Request } from './http.ts';
 
 export const PROTOCOL_VERSION = '2025-11-25';
 export const STATELESS_VERSION = '2026-07-28';
@@ -75,12 +75,9 @@ export function isCarriedOut(answer: Answer): boolean {
 function firstEventData(text: string): unknown {
   for (const event of text.split(/\r?\n\r?\n/)) {
     const lines = event.split(/\r?\n/).filter((line) => line.startsWith('data:'));
-    try {
-      const value: unknown = JSON.parse(lines.map((line) => line.slice(5)).join('\n'));
-      if (objectOf(value)?.['jsonrpc'] === '2.0') return value;
-    } catch {
-      // A comment, a ping or half an event: the next may hold the message.
-    }
+    // Undefined for a comment, a ping or half an event: the next may hold the message.
+    const value = parseJson(lines.map((line) => line.slice(5)).join('\n'));
+    if (objectOf(value)?.['jsonrpc'] === '2.0') return value;
   }
   return undefined;
 }

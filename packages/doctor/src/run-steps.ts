@@ -1,5 +1,6 @@
 import { clientVerdicts } from './client-verdicts.ts';
 import type { Examination } from './examination.ts';
+import { hindranceOf } from './login/hindrance.ts';
 import { examineLogin } from './login/login.ts';
 import type { ClientVerdict, ExamineOptions } from './report.ts';
 import {
@@ -70,6 +71,11 @@ async function login(
   options: ExamineOptions,
 ): Promise<string | undefined> {
   if (!options.login) return undefined;
+  const hindrance = hindranceOf(where);
+  if (hindrance !== undefined) {
+    examination.note('login', `No sign-in was begun: ${hindrance}.`);
+    return undefined;
+  }
   return await examineLogin(examination, {
     ...where,
     options: options.login,

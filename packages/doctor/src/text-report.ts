@@ -50,7 +50,8 @@ function stepLines(step: StepReport, findings: readonly Finding[], paint: Palett
   const color = step.outcome === 'passed' ? paint.green : onlyWarnings ? paint.yellow : paint.red;
   const mark = onlyWarnings ? '!' : MARKS[step.outcome];
   const ids = own.length > 0 ? `  ${own.map(({ id }) => id).join(', ')}` : '';
-  const why = step.step === 'login' ? 'only with --login' : 'not reached';
+  const isUnasked = step.step === 'login' && step.notes.length === 0;
+  const why = isUnasked ? 'only with --login' : 'not reached';
   const name = step.outcome === 'not reached' ? `${step.step} (${why})` : step.step;
   const head = `  ${step.outcome === 'not reached' ? mark : color(mark)} ${name}${ids}`;
   return [head, ...step.notes.map((note) => paint.dim(`      ${note}`))];

@@ -217,3 +217,22 @@ test('an aborted examination stops with the reason (SKILL-69)', async (t) => {
   });
   await assert.rejects(examine(site.mcp, { signal: AbortSignal.abort(reason) }), reason);
 });
+
+test('documents that are nested without end are no documents, and end nothing (SKILL-69, JSON bomb)', async (t) => {
+  const bomb = `{"jsonrpc":"2.0","issuer":${'['.repeat(30_000)}${']'.repeat(30_000)}}`;
+  const cases: [string, string][] = [
+    ['/.well-known/oauth-protected-resource', 'prm-not-json'],
+    ['/.well-known/oauth-authorization-server', 'as-metadata-not-json'],
+    ['/mcp', 'open-endpoint'],
+  ];
+  for (const [path, id] of cases) {
+    const site = await startSite(t, {
+      handle: (request, response) => {
+        if (!request.url?.startsWith(path) || request.method === 'OPTIONS') return undefined;
+        response.writeHead(200, { 'content-type': 'application/json' }).end(bomb);
+        return true;
+      },
+    });
+    assert.ok(ids(await examine(site.mcp)).includes(id), path);
+  }
+});

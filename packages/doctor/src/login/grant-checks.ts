@@ -39,6 +39,8 @@ export async function checkRefresh(
     resource: authorization.resource,
   });
   const next = answer.kind === 'answer' ? tokensOf(answer) : undefined;
+  examination.hide(next?.access);
+  examination.hide(next?.refresh);
   if (!next) {
     examination.find('login-failed', {
       message: `The refresh token is refused at its first use${answer.kind === 'answer' ? `: ${answer.status} ${errorOfBody(answer) ?? ''}` : ''}.`,

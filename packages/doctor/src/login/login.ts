@@ -52,6 +52,8 @@ export async function examineLogin(
   const listener = await listenOnLoopback(input.signal);
   try {
     const client = await clientFor(examination, input, listener);
+    examination.hide(client?.secret);
+    examination.hide(client?.management?.token);
     const tokenEndpoint = safeAddressOf(input.server.metadata, 'token_endpoint')?.href;
     if (!client || tokenEndpoint === undefined) return undefined;
     const scopes = scopesFor(input);
@@ -121,13 +123,14 @@ async function authorized(
   if (!authorization) return undefined;
   const code = await askPerson(examination, here, authorization);
   if (code === undefined) return undefined;
+  examination.hide(code);
   const answer = await tokenRequest(
     examination,
     tokenEndpoint,
     client,
     codeParameters(authorization, code),
   );
-  const tokens = answer.kind === 'answer' ? tokensOf(answer) : undefined;
+  const tokens = issued(examination, answer);
   if (tokens) return { tokenEndpoint, client, authorization, code, tokens };
   const error = answer.kind === 'answer' ? errorOfBody(answer) : undefined;
   if (
@@ -142,13 +145,23 @@ async function authorized(
   return undefined;
 }
 
+function issued(examination: Examination, answer: Outcome): Tokens | undefined {
+  const tokens = answer.kind === 'answer' ? tokensOf(answer) : undefined;
+  examination.hide(tokens?.access);
+  examination.hide(tokens?.refresh);
+  return tokens;
+}
+
 function requestFor(
   examination: Examination,
   { server, client, listener, scopes }: Visit,
   resource: string,
 ): Authorization | undefined {
   const { redirectUri } = listener;
-  return authorizationRequest(examination, { server, client, redirectUri, resource, scopes });
+  const request = { server, client, redirectUri, resource, scopes };
+  const authorization = authorizationRequest(examination, request);
+  examination.hide(authorization?.verifier);
+  return authorization;
 }
 
 async function askPerson(
@@ -168,7 +181,7 @@ async function askPerson(
     });
     return undefined;
   }
-  checkIss(examination, here.server, parameters);
+  if (!isOfIssuer(examination, here.server, parameters)) return undefined;
   const code = parameters.get('code');
   if (code !== null && code !== '') return code;
   examination.find('login-failed', {
@@ -178,17 +191,17 @@ async function askPerson(
   return undefined;
 }
 
-/** RFC 9207 §2.4. */
-function checkIss(
+/** RFC 9207 §2.4: what comes in another name goes no further; its code belongs to somebody else (mix-up). */
+function isOfIssuer(
   examination: Examination,
   { metadata, issuer, metadataUrl }: AuthorizationServer,
   parameters: URLSearchParams,
-): void {
+): boolean {
   const values = parameters.getAll('iss');
   const expected = typeof metadata['issuer'] === 'string' ? metadata['issuer'] : issuer;
   const promised = metadata['authorization_response_iss_parameter_supported'] === true;
-  if (values.length === 1 && values[0] === expected) return;
-  if (values.length === 0 && !promised) return;
+  if (values.length === 1 && values[0] === expected) return true;
+  if (values.length === 0 && !promised) return true;
   examination.find('iss-parameter-wrong', {
     message:
       values.length === 0
@@ -197,6 +210,7 @@ function checkIss(
     evidence: `response of ${expected}: iss ${shown(values)}`,
     url: metadataUrl,
   });
+  return false;
 }
 
 async function checkGranted(
@@ -244,7 +258,9 @@ async function examineOtherResource(
   const seconds = Math.min(options.timeoutSeconds ?? SECOND_SECONDS, SECOND_SECONDS);
   const response = listener.response(authorization.state, seconds * 1000);
   await options.openBrowser(authorization.url);
-  const code = (await response)?.get('code');
+  const parameters = await response;
+  if (parameters && !isOfIssuer(examination, here.server, parameters)) return;
+  const code = parameters?.get('code');
   if (!code) {
     examination.note(
       'login',
@@ -252,13 +268,14 @@ async function examineOtherResource(
     );
     return;
   }
+  examination.hide(code);
   const answer = await tokenRequest(
     examination,
     tokenEndpoint,
     client,
     codeParameters(authorization, code),
   );
-  const other = answer.kind === 'answer' ? tokensOf(answer) : undefined;
+  const other = issued(examination, answer);
   if (!other) {
     examination.note(
       'login',

@@ -1,4 +1,3 @@
-import { isInsecure } from '../document.ts';
 import type { Examination } from '../examination.ts';
 import { shown } from '../printable.ts';
 import type { AuthorizationServer } from '../steps/authorization-server.ts';
@@ -24,7 +23,7 @@ export async function tidyUp(
   if (!client.registered) return;
   const { management } = client;
   const removed =
-    management !== undefined && URL.canParse(management.url) && !isInsecure(new URL(management.url))
+    management !== undefined && isAtRegistration(server, management.url)
       ? await examination.send({
           method: 'DELETE',
           url: management.url,
@@ -38,4 +37,10 @@ export async function tidyUp(
       ? `The client ${shown(client.id)} was registered and removed again.`
       : `The client ${shown(client.id)} ("Gatewarden doctor") was registered and stays; the server offers no way to remove it.`,
   );
+}
+
+/** Whoever registers us chooses this address: beyond the registration's own origin it may be anybody's. */
+function isAtRegistration({ metadata }: AuthorizationServer, url: string): boolean {
+  const registration = safeAddressOf(metadata, 'registration_endpoint');
+  return URL.canParse(url) && new URL(url).origin === registration?.origin;
 }

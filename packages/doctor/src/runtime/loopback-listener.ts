@@ -55,11 +55,14 @@ function receive(
   host: string,
   waiting: ReadonlyMap<string, (parameters: URLSearchParams) => void>,
 ): void {
-  const url = new URL(request.url ?? '/', `http://${host}`);
-  const answer = waiting.get(url.searchParams.get('state') ?? '');
+  // A target such as `//` is no URL, and any web page can make a browser ask for it.
+  const base = `http://${host}`;
+  const target = request.url ?? '/';
+  const url = URL.canParse(target, base) ? new URL(target, base) : undefined;
+  const answer = waiting.get(url?.searchParams.get('state') ?? '');
   if (
     request.method !== 'GET' ||
-    url.pathname !== PATH ||
+    url?.pathname !== PATH ||
     request.headers.host !== host ||
     !answer
   ) {

@@ -47,7 +47,11 @@ async function checkedAddresses(
   const addresses = isIP(host) ? [host] : await resolve(host);
   for (const address of addresses) {
     if (!mayDial(address, policy))
-      throw new AddressRefused(`${host} leads to ${address}, which is not a public address`);
+      throw new AddressRefused(
+        host === address
+          ? `${host} is not a public address`
+          : `${host} leads to ${address}, which is not a public address`,
+      );
   }
   return addresses;
 }

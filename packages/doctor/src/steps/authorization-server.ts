@@ -138,9 +138,8 @@ async function fallback(
     'authorization-server',
     `Without resource metadata, ${document.url} was found as clients of revision 2025-03-26 find it.`,
   );
-  const named = document.members['issuer'];
   return {
-    issuer: typeof named === 'string' ? named : origin,
+    issuer: origin,
     metadataUrl: document.url,
     metadata: document.members,
   };

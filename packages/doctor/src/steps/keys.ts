@@ -1,6 +1,6 @@
 import { readDocument } from '../document.ts';
 import type { Examination } from '../examination.ts';
-import { header, objectOf } from '../http.ts';
+import { header, objectOf, parseJson } from '../http.ts';
 import type { AuthorizationServer } from './authorization-server.ts';
 import { addressOf, safeAddressOf } from './authorization-server-metadata.ts';
 
@@ -72,11 +72,7 @@ function jsonKeys(answer: {
   readonly status?: number;
 }): unknown {
   if (answer.kind !== 'answer' || answer.status !== 200) return undefined;
-  try {
-    return objectOf(JSON.parse(answer.text ?? ''))?.['keys'];
-  } catch {
-    return undefined;
-  }
+  return objectOf(parseJson(answer.text ?? ''))?.['keys'];
 }
 
 /** Names members and never values: what stands there may be a secret. */

@@ -1,3 +1,4 @@
+import { isInsecure } from '../document.ts';
 import type { Examination } from '../examination.ts';
 import { ExamineError } from '../examine-error.ts';
 import { type Answer, type Failure, header, type Outcome, type Request } from '../http.ts';
@@ -42,6 +43,11 @@ export async function reach(examination: Examination): Promise<Reached> {
   if (first.kind === 'failed') return notReached(examination, first);
   if (first.status === 429)
     return { kind: 'unreachable', reason: 'it answers 429, too many requests; try again later' };
+  if (isInsecure(new URL(first.url)) && target.protocol === 'https:')
+    examination.find('insecure-http', {
+      message: `The address redirects to ${first.url}, which is not encrypted.`,
+      evidence: `POST ${target.href} redirects to ${first.url}`,
+    });
   if (first.url !== target.href)
     examination.note('reach', `The address redirects to ${first.url}; give clients that one.`);
   if (first.status >= 500) {

@@ -10,6 +10,8 @@ export type Resource = {
   readonly url: string | undefined;
   /** The resource identifier. */
   readonly resource: string | undefined;
+  /** It is about another resource than the one that was asked. */
+  readonly isForeign: boolean;
   /** First authorization server, as it is spelled. */
   readonly authorizationServer: string | undefined;
   readonly scopes: readonly string[] | undefined;
@@ -28,18 +30,20 @@ export async function examineResourceMetadata(
     return {
       url: undefined,
       resource: undefined,
+      isForeign: false,
       authorizationServer: undefined,
       scopes: undefined,
     };
   const { members } = found;
   const usable = checkPlaceholders(examination, found);
-  if (usable) checkResource(examination, found, gate.endpoint.url);
+  const isForeign = !usable || !checkResource(examination, found, gate.endpoint.url);
   const authorizationServer = usable ? checkAuthorizationServers(examination, found) : undefined;
   checkDetails(examination, found);
   const { resource } = members;
   return {
     url: found.url,
     resource: typeof resource === 'string' ? resource : undefined,
+    isForeign,
     authorizationServer,
     scopes: stringsOf(members['scopes_supported']),
   };
@@ -188,7 +192,12 @@ function checkPlaceholders(examination: Examination, { members, url }: Found): b
   return false;
 }
 
-function checkResource(examination: Examination, { members, url }: Found, endpoint: string): void {
+/** False: a token for what it names must not come here. */
+function checkResource(
+  examination: Examination,
+  { members, url }: Found,
+  endpoint: string,
+): boolean {
   const { resource } = members;
   const typed = examination.target;
   if (typeof resource !== 'string' || resource === '') {
@@ -197,16 +206,16 @@ function checkResource(examination: Examination, { members, url }: Found, endpoi
       evidence: `${url}: resource is ${shown(resource)}`,
       url,
     });
-    return;
+    return true;
   }
   const href = URL.canParse(resource) ? new URL(resource).href : resource;
-  if (href === typed.href || href === endpoint) return;
+  if (href === typed.href || href === endpoint) return true;
   if (isAncestor(href, typed)) {
     examination.note(
       'resource-metadata',
       `resource is ${resource}, a parent of the endpoint; strict clients want the address of the endpoint itself.`,
     );
-    return;
+    return true;
   }
   const bySlash = href.replace(/\/$/, '') === typed.href.replace(/\/$/, '');
   examination.find('prm-resource-mismatch', {
@@ -215,6 +224,7 @@ function checkResource(examination: Examination, { members, url }: Found, endpoi
     url,
     ...(bySlash ? { severity: 'warning' as const } : {}),
   });
+  return bySlash;
 }
 
 function isAncestor(resource: string, endpoint: URL): boolean {
