@@ -286,3 +286,54 @@ test('test connection: a running environment passes with its own client, and ref
   });
   assert.equal(bad.code, 4);
 });
+
+test('test connection: endpoints at another origin than the issuer get nothing, the secret least of all (SKILL-43, credential theft by metadata)', async (t) => {
+  const bodies: string[] = [];
+  const listen = async (answer: Handler): Promise<string> => {
+    const server = createServer((request, response) => answer(request, response, origin));
+    await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
+    t.after(() => {
+      server.closeAllConnections();
+      server.close();
+    });
+    const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    return origin;
+  };
+  const thief = await listen((request, response) => {
+    bodies.push(`${request.method} ${request.url}`);
+    json(response, 200, { access_token: 'eyJ.a.b', expires_in: 60, keys: [jwk] });
+  });
+  const members = ['authorization', 'token', 'end_session', 'registration', 'revocation'];
+  for (const member of [...members.map((name) => `${name}_endpoint`), 'jwks_uri']) {
+    const origin = await listen((request, response, own) => {
+      if (request.url?.startsWith('/.well-known/oauth-authorization-server'))
+        json(response, 200, { ...metadata(own), [member]: `${thief}/take` });
+      else correct[(request.url ?? '').split('?')[0] ?? '']?.(request, response, own);
+    });
+    const ran = await runCommand(['test', 'connection', '--json'], environment(origin));
+    assert.deepEqual(
+      JSON.parse(ran.out).findings.map(({ id }: { id: string }) => id),
+      ['ENDPOINT_ELSEWHERE'],
+      member,
+    );
+    assert.equal(ran.code, 1);
+  }
+  assert.deepEqual(bodies, []);
+});
+
+test('test connection: what a server says cannot steer a terminal, in text or as JSON (SKILL-43, terminal escape injection)', async (t) => {
+  const hostile = 'a\u001b[2J\u009b31m\u202egnp\u2066x\u2069\u200b';
+  const server = createServer((_request, response) => json(response, 200, { issuer: hostile }));
+  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
+  t.after(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  const env = environment(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+  const people = await runCommand(['test', 'connection'], env);
+  const programs = await runCommand(['test', 'connection', '--json'], env);
+  for (const { out } of [people, programs]) {
+    assert.match(out, /ISSUER_MISMATCH/);
+    assert.doesNotMatch(out, /(?!\n)[\p{Cc}\p{Cf}]/u);
+  }
+});

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
+import { request } from 'node:http';
 import { type TestContext, test } from 'node:test';
 import { createClient, startTestGatewarden } from '@gatewarden/server/testing';
 import { main } from '../src/index.ts';
+import { listenForCallback } from '../src/login/callback-listener.ts';
 import { startFakeServer, type Wrongs } from './fake-authorization-server.ts';
 import { type Outcome, runCommand } from './run-command.ts';
 
@@ -137,6 +139,10 @@ test('test login: wrong use is told before anything happens (SKILL-44)', async (
     [['--mode', 'saml'], env, 2],
     [['--mode', 'mcp'], env, 2],
     [['--mode', 'sso'], env, 2],
+    [['--timeout', '0'], env, 2],
+    [['--timeout', 'soon'], env, 2],
+    [['--port', '99999'], env, 2],
+    [['--paste'], env, 2],
     [[], { ...env, GATEWARDEN_CLIENT_SECRET: 'short' }, 1],
     [[], env, 3],
   ];
@@ -146,4 +152,45 @@ test('test login: wrong use is told before anything happens (SKILL-44)', async (
       code,
       args.join(' '),
     );
+});
+
+test('test login: a request target that is no URL does not end the process that waits for the browser (SKILL-44, denial of service)', async (t) => {
+  const listener = await listenForCallback(new URL('http://127.0.0.1:0/callback'));
+  t.after(() => listener.close());
+  const { hostname, port } = new URL(listener.redirectUri);
+  for (const path of ['//', '//?state=x', '/callback?state=x']) {
+    const status = await new Promise<number | undefined>((done, fail) => {
+      request({ hostname, port, path, agent: false }, (response) => {
+        response.resume();
+        done(response.statusCode);
+      })
+        .on('error', fail)
+        .end();
+    });
+    assert.equal(status, path.startsWith('/callback') ? 400 : 404);
+  }
+});
+
+test('test login: a page of another name cannot speak to the listener (SKILL-44, DNS rebinding)', async (t) => {
+  const listener = await listenForCallback(new URL('http://localhost:0/callback'));
+  t.after(() => listener.close());
+  const { port } = new URL(listener.redirectUri);
+  const answer = listener.received('expected', 5);
+  const ask = (host: string): Promise<number | undefined> =>
+    new Promise((done, fail) => {
+      const path = '/callback?state=expected&code=c';
+      request(
+        { hostname: '127.0.0.1', port, path, headers: { host }, agent: false },
+        (response) => {
+          response.resume();
+          done(response.statusCode);
+        },
+      )
+        .on('error', fail)
+        .end();
+    });
+  assert.equal(await ask(`attacker.example:${port}`), 404);
+  assert.equal(await ask(`localhost:${port}`), 200);
+  const params = await answer;
+  assert.ok(params !== 'timeout' && params.get('code') === 'c');
 });

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -146,4 +147,46 @@ test('validate: --env-file counts over the process, and a missing one is wrong u
   const missing = await runCommand(['validate', '--env-file', join(folder, 'none')], good);
   assert.deepEqual([missing.code, missing.out], [2, '']);
   assert.match(missing.err, /cannot be read \(ENOENT\)/);
+});
+
+test('validate: a secret that was put into another variable is not shown either (SKILL-42, secrets in output)', async () => {
+  const names = [
+    'GATEWARDEN_ENVIRONMENT_URL',
+    'GATEWARDEN_CLIENT_ID',
+    'GATEWARDEN_RESOURCE_ID',
+    'CALLBACK_URL',
+    'POST_LOGOUT_URL',
+    'APP_URL',
+    'COOKIE_SECURE',
+  ];
+  for (const name of names)
+    for (const flags of [[], ['--json']])
+      for (const misplaced of [secret, `https://app.example.com/${secret}/`, `http://${secret}`]) {
+        const { out } = await runCommand(['validate', ...flags], { ...good, [name]: misplaced });
+        assert.ok(!out.includes(secret.slice(0, 8)), `${name} ${misplaced} ${out}`);
+      }
+});
+
+test('validate: an env file that is no ordinary text file is wrong use, and is not waited for or read to its end (SKILL-65, denial of service)', {
+  timeout: 20_000,
+}, async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'gatewarden-validate-'));
+  t.after(() => rm(folder, { recursive: true }));
+  const [huge, binary] = [join(folder, 'huge'), join(folder, 'binary')];
+  await writeFile(huge, Buffer.alloc(1_048_577, 'A'));
+  await writeFile(binary, 'COOKIE_SECURE=true\n\0\0');
+  const pipe = join(folder, 'pipe');
+  const made = spawnSync('mkfifo', [pipe]);
+  const rows: [string, RegExp][] = [
+    [folder, /is no file/],
+    ['/dev/zero', /is no file/],
+    [huge, /larger than 1 MiB/],
+    [binary, /is no text/],
+    ...(made.status === 0 ? [[pipe, /is no file/] as [string, RegExp]] : []),
+  ];
+  for (const [path, reason] of rows) {
+    const { code, out, err } = await runCommand(['validate', '--json', '--env-file', path], good);
+    assert.deepEqual([code, out], [2, ''], path);
+    assert.match(err, reason);
+  }
 });

@@ -71,8 +71,11 @@ function read(
   ];
   if (!authorizationEndpoint || !tokenEndpoint || !jwksUri)
     return { kind: 'wrong', results: [incomplete(address)] };
-  const open = [authorizationEndpoint, tokenEndpoint, jwksUri].find((each) => !isSecure(each));
+  const all = ENDPOINTS.flatMap((name) => url(name) ?? []);
+  const open = all.find((each) => !isSecure(each));
   if (open !== undefined) return { kind: 'wrong', results: [insecure(open)] };
+  const away = all.find((each) => new URL(each).origin !== new URL(issuer).origin);
+  if (away !== undefined) return { kind: 'wrong', results: [elsewhere(away, issuer)] };
   return {
     kind: 'found',
     results: [{ passed: `discovery at ${address}` }, { passed: `issuer is ${issuer}` }],
@@ -89,6 +92,16 @@ function read(
     },
   };
 }
+
+/** Where secrets, codes and tokens are sent, and what they are checked with. */
+const ENDPOINTS = [
+  'authorization_endpoint',
+  'token_endpoint',
+  'jwks_uri',
+  'registration_endpoint',
+  'end_session_endpoint',
+  'revocation_endpoint',
+];
 
 /** A JSON object, or nothing. */
 export function parsed(text: string): Readonly<Record<string, unknown>> | undefined {
@@ -140,7 +153,7 @@ function otherIssuer(document: Readonly<Record<string, unknown>>, issuer: string
   };
 }
 
-/** https, or http that leaves this machine no more than the issuer's own address does. */
+/** https, or http that does not leave this machine. */
 function isSecure(address: string): boolean {
   const { protocol, hostname } = new URL(address);
   const local = hostname === 'localhost' || hostname === '[::1]' || /^127\./.test(hostname);
@@ -153,6 +166,17 @@ function insecure(address: string): Finding {
     severity: 'error',
     message: 'an endpoint of the metadata uses http, where secrets can be read on the way',
     fix: 'serve every endpoint by https; http is for localhost only',
+    evidence: address,
+  };
+}
+
+/** An environment has one origin: an application sends its secret there, and nowhere else. */
+function elsewhere(address: string, issuer: string): Finding {
+  return {
+    id: 'ENDPOINT_ELSEWHERE',
+    severity: 'error',
+    message: `an endpoint of the metadata is not at ${new URL(issuer).origin}, and nothing was sent there`,
+    fix: 'set GATEWARDEN_URL of the server to the address you use; if that is right, ask who changed the metadata',
     evidence: address,
   };
 }

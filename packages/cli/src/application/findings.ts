@@ -30,7 +30,7 @@ export function printResults(
   results: readonly Result[],
   code: number = EXIT.failed,
 ): void {
-  const findings = results.filter(isFinding);
+  const findings = results.filter(isFinding).map(cleaned);
   const ok = !findings.some(({ severity }) => severity === 'error');
   if (flags.json) io.out(`${JSON.stringify({ ok, findings })}\n`);
   else {
@@ -43,8 +43,8 @@ export function printResults(
 function line(result: Result): string {
   if (!isFinding(result)) return `  ok       ${printable(result.passed)}\n`;
   const mark = result.severity === 'error' ? 'error  ' : 'warning';
-  const { id, message, fix, evidence } = result;
-  return `  ${mark}  ${printable(message)} [${id}]\n           seen: ${printable(evidence)}\n           fix:  ${printable(fix)}\n`;
+  const { id, message, fix, evidence } = cleaned(result);
+  return `  ${mark}  ${message} [${id}]\n           seen: ${evidence}\n           fix:  ${fix}\n`;
 }
 
 function summary(findings: readonly Finding[]): string {
@@ -55,7 +55,18 @@ function summary(findings: readonly Finding[]): string {
   return `${errors} ${errors === 1 ? 'error' : 'errors'}, ${warnings} ${warnings === 1 ? 'warning' : 'warnings'}.`;
 }
 
-/** What strangers wrote, without what a terminal would obey; cut to a line's length. */
+/** JSON goes to terminals too, and leaves characters as they are that reorder or hide others. */
+function cleaned({ id, severity, message, fix, evidence }: Finding): Finding {
+  return {
+    id,
+    severity,
+    message: printable(message),
+    fix: printable(fix),
+    evidence: printable(evidence),
+  };
+}
+
+/** What strangers wrote, without what a terminal would obey, or what reorders or hides text; cut to a line's length. */
 export function printable(text: string): string {
-  return text.replace(/[^\x20-\x7e\u00a0-\u1fff\u2010-\u2027\u2030-\ufdff]/g, ' ').slice(0, 400);
+  return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Co}\p{Cs}]/gu, ' ').slice(0, 400);
 }

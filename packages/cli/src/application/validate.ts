@@ -4,7 +4,8 @@ import { readVariables, type Variable, type Variables } from './variables.ts';
 
 /**
  * Checks the environment variables of an application without any network (SKILL-42). A secret is described by its
- * length and the first 8 digits of its SHA-256 at most.
+ * length and the first 8 digits of its SHA-256 at most. Values that are wrong are named by their variable alone: what
+ * stands in a wrong one may be the secret of another.
  */
 export function validateVariables(env: Readonly<Record<string, string | undefined>>): Result[] {
   const { variables, findings } = readVariables(env);
@@ -87,8 +88,8 @@ function checkEnvironmentUrl(variable: Variable): Finding[] {
       error(
         'URL_TRAILING_SLASH',
         `${name} ends with a slash, and issuers are compared letter by letter`,
-        `write ${value.replace(/\/+$/, '')}`,
-        value,
+        'remove the slash at the end',
+        name,
       ),
     ];
   return pathname === '/'
@@ -98,7 +99,7 @@ function checkEnvironmentUrl(variable: Variable): Finding[] {
           'URL_HAS_PATH',
           `${name} has a path`,
           'give the address of the environment alone, such as https://auth.example.com',
-          value,
+          name,
         ),
       ];
 }
@@ -118,11 +119,9 @@ function checkUrl(variable: Variable): Finding[] {
   const url = URL.canParse(value) ? new URL(value) : undefined;
   if (!url || !/^https?:$/.test(url.protocol) || /[\s\\]/.test(value)) {
     const fix = /^[a-z0-9.-]+(:\d+)?(\/.*)?$/i.test(value)
-      ? `write the scheme too: https://${value}`
+      ? 'write the scheme too, such as https://auth.example.com'
       : 'give an absolute https address';
-    return [
-      error('URL_INVALID', `${name} is not an absolute http(s) address`, fix, withoutUser(value)),
-    ];
+    return [error('URL_INVALID', `${name} is not an absolute http(s) address`, fix, name)];
   }
   if (/^https?:\/\/https?:/i.test(value) || url.username || url.password)
     return [
@@ -148,15 +147,10 @@ function checkUrl(variable: Variable): Finding[] {
         'URL_INSECURE',
         `${name} uses http at another machine`,
         'use https; http is for localhost only',
-        value,
+        name,
       ),
     ];
   return [];
-}
-
-/** A password in front of the host is a secret too. */
-function withoutUser(value: string): string {
-  return value.replace(/^([^@]*\/\/)?[^/@]*@/, '$1');
 }
 
 function isLoopback(hostname: string): boolean {
@@ -210,7 +204,7 @@ function checkResourceId(variable: Variable): Finding[] {
       'RESOURCE_ID_SHAPE',
       `${variable.name} does not look like the id of an MCP server`,
       'it begins with res_, followed by digits',
-      variable.value,
+      variable.name,
     ),
   ];
 }
@@ -230,7 +224,7 @@ function checkApplicationUrls(variables: Variables): Result[] {
         'URL_OTHER_HOST',
         `${variable.name} is at another host than APP_URL, so the session cookie will be missing there`,
         'use the same host for both',
-        `${one.host}, ${other.host}`,
+        `${variable.name}, APP_URL`,
       ),
     );
   }
@@ -246,7 +240,7 @@ function checkCookies({ COOKIE_SECURE, APP_URL, CALLBACK_URL }: Variables): Resu
         'COOKIE_SECURE_SHAPE',
         `${name} is neither true nor false`,
         'write true or false',
-        value,
+        name,
       ),
     ];
   const site = [APP_URL, CALLBACK_URL].find((url) => url && URL.canParse(url.value));

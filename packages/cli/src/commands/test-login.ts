@@ -63,6 +63,7 @@ Exit codes: 0 all is well, 1 a step failed, 2 wrong use, 3 nothing answers.`,
 }
 
 async function testLogin(flags: LoginFlags, io: Io): Promise<void> {
+  checkFlags(flags, io);
   const env = await withEnvFile(io.env, flags.envFile);
   const { variables } = readVariables(env);
   const mode = modeOf(flags, variables);
@@ -113,6 +114,16 @@ async function testLogin(flags: LoginFlags, io: Io): Promise<void> {
   printResults(io, flags, results);
 }
 
+/** @throws {UsageError} a flag that would be in the way only after a client was registered and a browser opened */
+function checkFlags({ timeout, port = '0', paste, headless }: LoginFlags, io: Io): void {
+  const seconds = Number(timeout);
+  if (!(seconds > 0 && seconds <= 3_600))
+    throw new UsageError('--timeout should be 1 to 3600 seconds.');
+  if (!/^\d{1,5}$/.test(port) || Number(port) > 65_535)
+    throw new UsageError(`--port is "${port}"; it should be a port number from 0 to 65535.`);
+  if (paste && headless === undefined && !io.ask) throw new UsageError('--paste needs a terminal.');
+}
+
 type Mode = 'mcp' | 'fsa' | 'sso';
 
 function modeOf(flags: LoginFlags, variables: Variables): Mode {
@@ -147,8 +158,6 @@ async function listenFor(
   mode: Mode,
 ): Promise<CallbackListener | undefined> {
   const port = flags.port ?? '0';
-  if (!/^\d{1,5}$/.test(port) || Number(port) > 65_535)
-    throw new UsageError(`--port is "${port}"; it should be a port number from 0 to 65535.`);
   if (mode === 'mcp' || !CALLBACK_URL)
     return await listenForCallback(new URL(`http://127.0.0.1:${port}/callback`));
   const url = new URL(CALLBACK_URL.value);
@@ -202,8 +211,6 @@ async function signIn(
   if (flags.browser !== false) openInBrowser(url);
   if (!listener) return await pasted(io, redirectUri);
   const seconds = Number(flags.timeout);
-  if (!(seconds > 0 && seconds <= 3_600))
-    throw new UsageError('--timeout should be 1 to 3600 seconds.');
   const received = await listener.received(state, seconds);
   return received === 'timeout' ? { stuck: `nowhere within ${seconds} s` } : received;
 }

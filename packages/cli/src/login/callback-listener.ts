@@ -18,8 +18,11 @@ export type CallbackListener = {
 export async function listenForCallback(address: URL): Promise<CallbackListener> {
   const waiting = new Map<string, (params: URLSearchParams) => void>();
   const server = createServer((request, response) => {
-    const url = new URL(request.url ?? '/', 'http://localhost');
-    if (url.pathname !== address.pathname || request.method !== 'GET')
+    // A target such as `//` is no URL, and any web page can make a browser ask for it.
+    const target = request.url ?? '/';
+    const url = URL.canParse(target, address.origin) ? new URL(target, address.origin) : undefined;
+    const isOurs = request.headers.host === new URL(redirectUri).host; // a page of another name is not (DNS rebinding)
+    if (url?.pathname !== address.pathname || request.method !== 'GET' || !isOurs)
       return page(response, 404, 'There is nothing here.');
     const found = waiting.get(url.searchParams.get('state') ?? '');
     if (!found) return page(response, 400, 'This is not the sign-in that was started here.');
@@ -28,8 +31,9 @@ export async function listenForCallback(address: URL): Promise<CallbackListener>
   });
   await listen(server, address);
   const { port } = server.address() as AddressInfo; // a listening TCP server always has one
+  const redirectUri = `http://${address.hostname}:${port}${address.pathname}`;
   return {
-    redirectUri: `http://${address.hostname}:${port}${address.pathname}`,
+    redirectUri,
     async received(state, timeoutSeconds) {
       let timer: NodeJS.Timeout | undefined;
       try {
