@@ -36,6 +36,8 @@ import { mountRest } from './http/rest.ts';
 import { mcpServerSettingsRpc } from './mcp/mcp-server-settings.rpc.ts';
 import { mcpServersRpc } from './mcp/mcp-servers.rpc.ts';
 import { authenticateCaller } from './oauth/token/authenticate-caller.ts';
+import { organizationPoliciesRpc } from './organizations/organization-policies.rpc.ts';
+import { organizationsRpc } from './organizations/organizations.rpc.ts';
 import { mountOpenApi } from './pages/openapi.routes.ts';
 import { permissionsRpc } from './roles/permissions.rpc.ts';
 import type { App } from './runtime/context.ts';
@@ -45,7 +47,7 @@ import type { App } from './runtime/context.ts';
  * can tell what this server lacks from what does not exist.
  */
 export const services: readonly Service[] = [
-  service(OrganizationService),
+  service(OrganizationService, organizationsRpc, organizationPoliciesRpc),
   service(ConnectionService),
   service(DomainService),
   service(DirectoryService),

@@ -1,3 +1,4 @@
+import { APPLICATION_SESSION_POLICY } from '../environments/session-policy.ts';
 import { recordFor } from '../events/events.ts';
 import type { Ctx } from '../runtime/context.ts';
 import { equalBytes, sha256 } from '../runtime/hash.ts';
@@ -20,10 +21,10 @@ export type { Session, SignInMethod } from './sessions.store.ts';
 /** Name of the session cookie, without what the environment adds (AS-130). */
 export const SESSION_COOKIE = 'session';
 /** How long the browser may keep it: as long as a session can live. */
-export const SESSION_COOKIE_SECONDS = 30 * 86_400;
+export const SESSION_COOKIE_SECONDS = APPLICATION_SESSION_POLICY.absoluteMinutes * 60;
 
-const IDLE_MS = 7 * 86_400_000;
-const ABSOLUTE_MS = 30 * 86_400_000;
+const IDLE_MS = APPLICATION_SESSION_POLICY.idleMinutes * 60_000;
+const ABSOLUTE_MS = APPLICATION_SESSION_POLICY.absoluteMinutes * 60_000;
 const TOUCH_EVERY_MS = 60_000;
 const MOST_ACCOUNTS = 5;
 const ID_ATTEMPTS = 5;

@@ -1,10 +1,11 @@
 import type { Client } from '../../clients/clients.ts';
+import { APPLICATION_SESSION_POLICY } from '../../environments/session-policy.ts';
 import type { McpServer } from '../../mcp/mcp-servers.ts';
 import { redirectKind } from '../redirect-uri.ts';
 
 const DAY = 86_400;
 /** Access tokens of applications, in seconds. */
-const APPLICATION_ACCESS_TOKEN = 300;
+const APPLICATION_ACCESS_TOKEN = APPLICATION_SESSION_POLICY.accessTokenMinutes * 60;
 const APPLICATION_REFRESH = { idleSeconds: 30 * DAY, absoluteSeconds: 365 * DAY };
 /** AS-111: for clients that nobody vouches for and whose redirects any program on the machine can receive. */
 const NATIVE_ABSOLUTE = 90 * DAY;
