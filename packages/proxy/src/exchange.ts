@@ -54,9 +54,9 @@ export async function exchange(
       ...(await ownHeaders(passage, request, { auth, body, id: record.id })),
     },
     body,
-    signal: gone.signal,
+    abort: gone,
   });
-  if (gone.signal.aborted) {
+  if (gone.signal.reason === clientGone) {
     if (outcome.kind === 'answer') outcome.body.destroy();
     record.outcome = 'left';
     return;
@@ -96,7 +96,8 @@ function watched(guard: McpGuard, record: RequestRecord): McpGuard {
       if (decision.kind === 'respond') {
         if (decision.caller) noteCaller(record, decision.caller);
         record.reason ??= errorOf(decision.body);
-        record.body = record.body instanceof Uint8Array ? parsed(record.body) : undefined;
+        record.body =
+          record.body instanceof Uint8Array ? called(record.body, decision.status) : undefined;
       }
       if (decision.kind === 'allow') record.body = decision.body;
       return decision;
@@ -112,6 +113,13 @@ function errorOf(body: string | undefined): string | undefined {
   if (typeof error === 'object' && error !== null && 'message' in error)
     return typeof error.message === 'string' ? error.message : undefined;
   return typeof error === 'string' ? error : undefined;
+}
+
+const largestFaulty = 16_384;
+
+/** What a refused body called. A large one that is itself at fault is not parsed again: that may be what it was made for. */
+function called(body: Uint8Array, status: number): unknown {
+  return status === 400 && body.byteLength > largestFaulty ? undefined : parsed(body);
 }
 
 function parsed(bytes: Uint8Array): unknown {

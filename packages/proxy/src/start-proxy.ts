@@ -96,6 +96,7 @@ type Settled = {
 
 /** Everything that can be wrong without a port. */
 async function settle(options: ProxyOptions): Promise<Settled> {
+  const log = harmless(options.log ?? warnOnConsole, () => undefined);
   return {
     limits: limitsOf(options),
     target: upstreamUrl(options.upstream),
@@ -103,8 +104,16 @@ async function settle(options: ProxyOptions): Promise<Settled> {
     fixed: fixedHeaders(options.upstreamHeaders ?? []),
     rules: options.toolsFile === undefined ? undefined : await readToolsFile(options.toolsFile),
     now: options.now ?? machineNow,
-    log: options.log ?? warnOnConsole,
-    accessLog: options.accessLog,
+    log,
+    accessLog:
+      options.accessLog &&
+      harmless(options.accessLog, () =>
+        log({
+          level: 'warn',
+          event: 'access_log_failed',
+          message: 'the access log took a line with an error; what else it misses is not said',
+        }),
+      ),
   };
 }
 
@@ -158,6 +167,19 @@ function warnAboutClearText(log: (event: GuardEvent) => void, target: URL, endpo
     warn(
       `the public URL ${endpoint.origin} is http: access tokens would travel in clear text; put TLS in front and give its https URL`,
     );
+}
+
+/** A log that throws must neither change an answer nor end the process; `failed` hears of the first time. */
+function harmless<T>(write: (entry: T) => void, failed: () => void): (entry: T) => void {
+  let told = false;
+  return (entry) => {
+    try {
+      write(entry);
+    } catch {
+      if (!told) failed();
+      told = true;
+    }
+  };
 }
 
 function warnOnConsole(event: GuardEvent): void {

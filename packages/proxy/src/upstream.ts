@@ -10,12 +10,14 @@ import {
   wantsCredentials,
 } from './answers.ts';
 import type { Limits } from './options.ts';
+import { afterMs } from './runtime/wait.ts';
 
 export type UpstreamRequest = {
   readonly method: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: Uint8Array | undefined;
-  readonly signal: AbortSignal;
+  /** Gives the request up, and is given up itself when no answer has begun in time. */
+  readonly abort: AbortController;
 };
 
 export type UpstreamAnswer = {
@@ -37,12 +39,14 @@ export type Upstream = {
 };
 
 const longestConnectMs = 10_000;
+const late = new Error('the upstream did not answer in time');
 const largestHeadBytes = 65_536;
 
 /** Opens nothing yet: connections are made when they are needed. */
 export function connectUpstream(url: URL, limits: Limits): Upstream {
+  const connectMs = Math.min(limits.upstreamTimeoutMs, longestConnectMs);
   const pool = new Pool(url.origin, {
-    connect: { timeout: Math.min(limits.upstreamTimeoutMs, longestConnectMs) },
+    connect: { timeout: connectMs },
     headersTimeout: limits.upstreamTimeoutMs,
     bodyTimeout: limits.idleTimeoutMs,
     maxHeaderSize: largestHeadBytes,
@@ -52,7 +56,9 @@ export function connectUpstream(url: URL, limits: Limits): Upstream {
   });
   const path = `${url.pathname}${url.search}`;
   return {
-    async send({ method, headers, body, signal }) {
+    async send({ method, headers, body, abort }) {
+      // The limit of the client begins anew with every byte and every interim response.
+      const cancel = afterMs(connectMs + limits.upstreamTimeoutMs, () => abort.abort(late));
       try {
         const {
           statusCode,
@@ -64,7 +70,7 @@ export function connectUpstream(url: URL, limits: Limits): Upstream {
           method: method as 'GET' | 'HEAD' | 'POST' | 'DELETE',
           headers,
           body: body ?? null,
-          signal,
+          signal: abort.signal,
         });
         // A body that is given up reports that as an error, also where nobody reads it any more.
         stream.on('error', () => undefined);
@@ -75,6 +81,8 @@ export function connectUpstream(url: URL, limits: Limits): Upstream {
         return { kind: 'failed', failure };
       } catch (error) {
         return { kind: 'failed', failure: failureOf(error) };
+      } finally {
+        cancel();
       }
     },
     close: () => pool.destroy(),
@@ -89,6 +97,7 @@ function refusedStatus(status: number): Failure | undefined {
 }
 
 function failureOf(error: unknown): Failure {
+  if (error === late) return timedOut;
   if (error instanceof errors.HeadersTimeoutError || error instanceof errors.ConnectTimeoutError)
     return timedOut;
   if (

@@ -159,3 +159,47 @@ test('a proxy whose upstream takes no connections is not ready, and one that is 
   assert.deepEqual([stopping.status, (await stopping.json()).status], [503, 'stopping']);
   await closed;
 });
+
+test('an access log or a log that fails changes no answer and ends no process (RS-29)', async (t) => {
+  const uncaught: unknown[] = [];
+  const note = (error: unknown): void => void uncaught.push(error);
+  process.on('uncaughtException', note).on('unhandledRejection', note);
+  t.after(() => process.off('uncaughtException', note).off('unhandledRejection', note));
+  let lines = 0;
+  const { send, issuer } = await startProxied(t, undefined, {
+    accessLog: () => {
+      lines += 1;
+      throw new Error('the disk is full');
+    },
+    log: () => {
+      throw new Error('the log is gone');
+    },
+  });
+  const token = await issuer.token();
+  const statuses = [];
+  for (const sent of [{ token }, {}, { token: 'malformed' }, { token }])
+    statuses.push((await send({ body: toolCall('list_todos'), ...sent })).status);
+
+  assert.deepEqual(statuses, [200, 401, 401, 200]);
+  assert.deepEqual([lines, uncaught], [4, []]);
+});
+
+test('a large body at fault is not parsed a second time to name its method in the access log (RS-42, denial of service)', async (t) => {
+  const { send, issuer, logged } = await startProxied(t);
+  const token = await issuer.token();
+  const called = async (padding: number, more = ''): Promise<readonly unknown[]> => {
+    const body = `{"jsonrpc":"2.0","method":"tools/call","id":1,"params":{"name":"add_todo","arguments":{"x":"${'x'.repeat(padding)}"${more}}}}`;
+    const { status, headers } = await send({ body, token });
+    const { rpc, tool } = await logged(({ id }) => id === headers['x-request-id']);
+    return [status, rpc, tool];
+  };
+  const twice = ',"x":1';
+
+  assert.deepEqual(await called(10, twice), [400, 'tools/call', 'add_todo']);
+  assert.deepEqual(await called(100_000, twice), [400, undefined, undefined]);
+  assert.deepEqual(
+    await called(100_000),
+    [403, 'tools/call', 'add_todo'],
+    'a refused call is named',
+  );
+});

@@ -32,6 +32,23 @@ test('an upstream that is not there, hangs, hangs up or speaks no HTTP is 502 or
   const table: Record<string, [string | ((socket: Socket) => void), number, string]> = {
     hangs: [() => undefined, 504, 'upstream_timeout'],
     'hangs within the head': [(socket) => socket.write(`${ok}X-A: `), 504, 'upstream_timeout'],
+    'hints for ever': [
+      (socket) => {
+        const hints = setInterval(() => socket.write('HTTP/1.1 103 Early Hints\r\n\r\n'), 100);
+        socket.once('close', () => clearInterval(hints));
+      },
+      504,
+      'upstream_timeout',
+    ],
+    'trickles its head': [
+      (socket) => {
+        socket.write(`${ok}X-A: `);
+        const drops = setInterval(() => socket.write('a'), 100);
+        socket.once('close', () => clearInterval(drops));
+      },
+      504,
+      'upstream_timeout',
+    ],
     'hangs up': [(socket) => socket.end(), 502, 'upstream_aborted'],
     resets: [(socket) => socket.resetAndDestroy(), 502, 'upstream_aborted'],
     'no HTTP': ['SSH-2.0-OpenSSH_9.9\r\n', 502, 'upstream_invalid_response'],
