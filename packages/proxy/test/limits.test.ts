@@ -131,7 +131,11 @@ test('closing waits for a call, ends streams and half requests after the grace, 
   half.write('POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Le');
   await once(half, 'connect');
   const call = send({ body: toolCall('list_todos'), token });
-  while (held.length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+  const end = performance.now() + 10_000;
+  while (held.length === 0) {
+    assert.ok(performance.now() < end, 'the call did not reach the upstream');
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
 
   const closed = proxy.close();
 
