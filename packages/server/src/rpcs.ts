@@ -39,7 +39,10 @@ import { authenticateCaller } from './oauth/token/authenticate-caller.ts';
 import { organizationPoliciesRpc } from './organizations/organization-policies.rpc.ts';
 import { organizationsRpc } from './organizations/organizations.rpc.ts';
 import { mountOpenApi } from './pages/openapi.routes.ts';
+import { organizationRolesRpc } from './roles/organization-roles.rpc.ts';
 import { permissionsRpc } from './roles/permissions.rpc.ts';
+import { rolePermissionsRpc } from './roles/role-permissions.rpc.ts';
+import { rolesRpc } from './roles/roles.rpc.ts';
 import type { App } from './runtime/context.ts';
 
 /**
@@ -52,7 +55,7 @@ export const services: readonly Service[] = [
   service(DomainService),
   service(DirectoryService),
   service(UserService),
-  service(RolesService, permissionsRpc),
+  service(RolesService, permissionsRpc, rolesRpc, organizationRolesRpc, rolePermissionsRpc),
   service(
     ClientService,
     mcpServersRpc,

@@ -3,14 +3,9 @@ import { ApiError } from '../http/api-error.ts';
 import type { Slice } from '../http/calls.ts';
 import { pageOf, readPage } from '../http/paging.ts';
 import { checkText, invalidField } from '../http/request-checks.ts';
-import { timestampOf } from '../http/timestamps.ts';
+import { noSuchPermission, permissionMessage } from './permission-message.ts';
 import { countPermissions, findPermission, listPermissionPage } from './permissions.store.ts';
-import {
-  createPermission,
-  deletePermission,
-  describePermission,
-  type Permission,
-} from './permissions.ts';
+import { createPermission, deletePermission, describePermission } from './permissions.ts';
 
 const BUILT_IN_PREFIX = 'sk_';
 
@@ -89,27 +84,10 @@ function required(permission: Sent | undefined): Sent {
   return permission;
 }
 
-/** A permission as the contract has it. */
-export function permissionMessage(permission: Permission) {
-  const { id, name, description, builtIn, createdAt, updatedAt } = permission;
-  return {
-    id,
-    name,
-    description,
-    createTime: timestampOf(createdAt),
-    updateTime: timestampOf(updatedAt),
-    isScalekitPermission: builtIn,
-  };
-}
-
 function isBuiltIn(): ApiError {
   return invalidField(
     'permission_name',
     `names that begin with ${BUILT_IN_PREFIX} are those of built-in permissions, which are as they are`,
     'reserved',
   );
-}
-
-export function noSuchPermission(): ApiError {
-  return new ApiError('not_found', 'PERMISSION_NOT_FOUND', 'there is no such permission');
 }

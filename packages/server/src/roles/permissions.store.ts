@@ -129,7 +129,7 @@ export async function deletePermission(
   return rows[0] && fromRow(rows[0]);
 }
 
-/** Whether a deletion failed because something refers to the row (SQLSTATE 23503). */
+/** Whether something refers to a row that is to be deleted, or a new row to one that is gone (SQLSTATE 23503). */
 export function isInUse(error: unknown): boolean {
   return error instanceof Error && 'code' in error && error.code === '23503';
 }
