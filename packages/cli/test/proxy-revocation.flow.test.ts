@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -9,13 +11,34 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { token } from '@gatewarden/server/testing';
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
+import { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js';
+import { StreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/streamableHttp.js';
 import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js';
-import { startMcpServer } from '../../proxy/test/mcp-server.ts';
 import { type Ready, type Spawned, spawnCommand, spawnDev } from './spawn-dev.ts';
 
 // Everything is what a person would start: `gatewarden dev`, `gatewarden proxy`, an MCP server and a client of the official SDK.
 
 const LIMIT_MS = 5_000;
+
+/** An MCP server without sessions and without any idea of authorization. */
+async function startMcpServer(t: TestContext): Promise<string> {
+  const server = createServer(async (request, response) => {
+    const todos = new McpServer({ name: 'todos', version: '1' });
+    todos.registerTool('list_todos', { description: 'All' }, () => ({
+      content: [{ type: 'text', text: 'milk' }],
+    }));
+    const transport = new StreamableHTTPServerTransport();
+    response.once('close', () => void todos.close());
+    await todos.connect(transport as Transport);
+    await transport.handleRequest(request, response);
+  });
+  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
+  t.after(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}/mcp`;
+}
 
 /** `gatewarden proxy` in front of an MCP server, for the resource of the demo. */
 async function startProxy(
@@ -26,7 +49,7 @@ async function startProxy(
   const run = spawnCommand(
     [
       ...['proxy', '--json', '--port', '0', '--management-port', '0'],
-      ...['--upstream', `http://127.0.0.1:${await startMcpServer(t)}/mcp`],
+      ...['--upstream', await startMcpServer(t)],
       ...['--environment-url', environmentUrl, '--resource-id', demo?.resourceId ?? ''],
     ],
     { cwd },
