@@ -102,7 +102,9 @@ test('our own demo has no finding, from outside and after a real sign-in; the co
   assert.equal(people.code, 0);
   assert.match(people.out, /✓ transport/);
   assert.match(people.out, /Nothing found/);
-  assert.match(people.out, /Claude Desktop .*Connectors/);
+  // It says above that Claude.ai cannot come here; what is left to try does not contradict that.
+  assert.match(people.out, /Claude Desktop .*Connectors.*: needs an https address/);
+  assert.doesNotMatch(people.out, /Add custom connector": http:/);
 
   // Another spelling of the host: what a strict client would be told.
   const otherName = await doctor(mcpUrl.replace('localhost', '127.0.0.1'), '--json');

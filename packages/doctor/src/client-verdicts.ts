@@ -114,7 +114,11 @@ function verdict(
 }
 
 function hostedProblem({ target }: Examination, client: KnownClient): string | undefined {
-  if (!client.hosted) return undefined;
+  return client.hosted ? internetProblem(target) : undefined;
+}
+
+/** Why a client whose requests come from its maker's servers does not get here; undefined when it does. */
+export function internetProblem(target: URL): string | undefined {
   const host = target.hostname.replace(/^\[|\]$/g, '');
   const isPrivate = /^[\d.]+$|:/.test(host) && kindOfAddress(host) !== 'public';
   if (host === 'localhost' || host.endsWith('.localhost') || isPrivate)

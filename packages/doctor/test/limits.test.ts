@@ -236,3 +236,30 @@ test('documents that are nested without end are no documents, and end nothing (S
     assert.ok(ids(await examine(site.mcp)).includes(id), path);
   }
 });
+
+test('a server that answers the first request and then lets each hang does not hold the doctor for minutes (SKILL-69, tarpit)', async (t) => {
+  let first = true;
+  const site = await startSite(t, {
+    handle: () => {
+      const isHeld = !first;
+      first = false;
+      return isHeld;
+    },
+  });
+  const report = await examine(site.mcp, { timeoutMs: 1_000 });
+  assert.ok(report.requests > 8, `${report.requests} requests`);
+  assert.ok(report.durationMs < 3_000 + report.requests * 350, `${report.durationMs} ms`);
+});
+
+test('header fields without measure are named as such (SKILL-69, header flood)', async (t) => {
+  const site = await startSite(t, {
+    handle: (_request, response) => {
+      for (let at = 0; at < 500; at += 1) response.setHeader(`x-${at}`, 'y'.repeat(100));
+      response.writeHead(401).end();
+      return true;
+    },
+  });
+  const report = await examine(site.mcp);
+  assert.deepEqual(ids(report), ['server-error']);
+  assert.match(report.findings[0]?.message ?? '', /header of the answer is larger than 32 KiB/);
+});

@@ -1,6 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { catalogue, examine, knownClients, STEPS, sarifReport, textReport } from '../src/index.ts';
+import {
+  catalogue,
+  examine,
+  hostSteps,
+  knownClients,
+  STEPS,
+  sarifReport,
+  textReport,
+} from '../src/index.ts';
 import { startSite } from './small-site.ts';
 
 test('SARIF 2.1.0: rules are those of the results, and each result has a level, a message and a valid location (SKILL-69)', async (t) => {
@@ -45,7 +53,11 @@ test('each fault of the catalogue has a title, a rule in words of our own and a 
   for (const [id, { title, step, rule, fix }] of faults) {
     assert.match(id, /^[a-z0-9]+(?:-[a-z0-9]+)+$/);
     assert.ok(STEPS.includes(step), id);
-    assert.match(rule.source, /^(?:RFC \d+|OAuth 2\.1|MCP specification, .+|Fetch standard)$/, id);
+    assert.match(
+      rule.source,
+      /^(?:RFC \d+|OAuth 2\.1|MCP specification \d{4}-\d\d-\d\d, .+|Fetch standard)$/,
+      id,
+    );
     for (const text of [title, rule.section, rule.says, fix]) assert.ok(text.length > 1, id);
     assert.match(fix, /\.$/, id);
     assert.match(rule.says, /\.$/, id);
@@ -145,3 +157,13 @@ for (const { when, resource, server, expected } of rows)
       assert.match(outcome === 'through' ? verdict.registration : verdict.reasons.join('; '), why);
     }
   });
+
+test('what is left to try names an address only to clients that can reach it (SKILL-17)', () => {
+  const local = hostSteps('http://localhost:3002/mcp');
+  assert.match(local, /Claude Desktop .*needs an https address/);
+  assert.match(local, /Cursor .*"http:\/\/localhost:3002\/mcp"/);
+  assert.match(
+    hostSteps('https://mcp.example.com/mcp'),
+    /Claude Desktop .*: https:\/\/mcp\.example\.com\/mcp/,
+  );
+});

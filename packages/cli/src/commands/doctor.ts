@@ -156,7 +156,8 @@ function print(report: Report, flags: DoctorFlags, client: string | undefined, i
     io.out(`${JSON.stringify({ ok, findings, ...rest, clients })}\n`);
   } else if (flags.sarif) io.out(`${JSON.stringify(sarifReport(report, VERSION))}\n`);
   else if (report.reachable) {
-    const color = io.env['NO_COLOR'] === undefined && process.stdout.isTTY;
+    // An empty NO_COLOR is no wish (no-color.org).
+    const color = !io.env['NO_COLOR'] && process.stdout.isTTY;
     io.out(textReport(report, { color, client }));
     if (report.ok && client === undefined) io.out(hostSteps(report.target));
   }

@@ -31,7 +31,7 @@ export const authorizationServerFaults = {
     rule: {
       source: 'RFC 8414',
       section: '§3.2',
-      says: 'The document is a JSON object; an address without one answers 404.',
+      says: 'A successful answer is a JSON object of the type application/json; any other answer has a status that says so.',
     },
     fix: 'Send a JSON object with Content-Type: application/json, and 404 at well-known addresses that do not exist instead of a page.',
   },

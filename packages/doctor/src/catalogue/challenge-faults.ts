@@ -70,12 +70,12 @@ export const challengeFaults = {
   },
   'resource-metadata-missing': {
     title: 'The challenge does not say where the metadata is',
-    severity: 'error',
+    severity: 'warning',
     step: 'challenge',
     rule: {
-      source: 'RFC 9728',
-      section: '§5.1',
-      says: 'The challenge names the address of the protected resource metadata in resource_metadata.',
+      source: MCP,
+      section: 'Protected Resource Metadata Discovery Requirements',
+      says: 'Clients take the address from resource_metadata of the challenge and guess it otherwise; revision 2025-06-18 requires it there (RFC 9728 §5.1).',
     },
     fix: 'Add resource_metadata="https://HOST/.well-known/oauth-protected-resource/PATH" to the challenge; without it some clients never find the authorization server.',
   },

@@ -29,5 +29,5 @@ export type Fault = {
   readonly fix: string;
 };
 
-export const MCP = 'MCP specification, Authorization';
-export const TRANSPORT = 'MCP specification, Transports';
+export const MCP = 'MCP specification 2025-11-25, Authorization';
+export const TRANSPORT = 'MCP specification 2025-11-25, Transports';

@@ -64,7 +64,7 @@ export const keyFaults = {
     rule: {
       source: 'RFC 8414',
       section: '§2',
-      says: 'jwks_uri is itself the address of the keys; verifiers do not follow redirects to other hosts.',
+      says: 'jwks_uri is itself the address of the keys; careful verifiers follow no redirect to another host.',
     },
     fix: 'Put the final address into jwks_uri.',
   },

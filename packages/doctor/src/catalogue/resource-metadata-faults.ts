@@ -8,7 +8,7 @@ export const resourceMetadataFaults = {
     step: 'resource-metadata',
     rule: {
       source: MCP,
-      section: 'Protected Resource Metadata Discovery',
+      section: 'Authorization Server Location',
       says: 'An MCP server publishes protected resource metadata that names its authorization servers.',
     },
     fix: 'Serve JSON with resource and authorization_servers at /.well-known/oauth-protected-resource followed by the path of the endpoint, and at the form without path.',
@@ -81,7 +81,7 @@ export const resourceMetadataFaults = {
     step: 'resource-metadata',
     rule: {
       source: MCP,
-      section: 'Protected Resource Metadata Discovery',
+      section: 'Authorization Server Location',
       says: 'authorization_servers holds at least one issuer.',
     },
     fix: 'Add "authorization_servers": ["https://ISSUER"] with the issuer exactly as its own metadata spells it.',
@@ -103,7 +103,7 @@ export const resourceMetadataFaults = {
     step: 'resource-metadata',
     rule: {
       source: MCP,
-      section: 'Protected Resource Metadata Discovery',
+      section: 'Protected Resource Metadata Discovery Requirements',
       says: 'Clients use whichever form they find first, so one endpoint has one document.',
     },
     fix: 'Serve the same document at both addresses, from one place in the code.',
@@ -124,7 +124,7 @@ export const resourceMetadataFaults = {
     severity: 'warning',
     step: 'resource-metadata',
     rule: {
-      source: MCP,
+      source: 'MCP specification 2026-07-28, Authorization',
       section: 'Refresh Tokens',
       says: 'offline_access is a matter between client and authorization server; resources do not list it.',
     },

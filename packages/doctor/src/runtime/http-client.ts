@@ -38,6 +38,7 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
     maxHeaderSize: MOST_HEADER_BYTES,
   });
   const turn = createTurns(options);
+  const patience = createPatience(options);
   let requests = 0;
   return {
     count: () => requests,
@@ -46,7 +47,10 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
       if (problem) return { kind: 'failed', url: request.url, reason: 'bad-url', detail: problem };
       await turn(new URL(request.url));
       requests += 1;
-      return await send(agent, request, options);
+      const began = options.now().getTime();
+      const outcome = await send(agent, { ...request, timeoutMs: patience.of(request) }, options);
+      patience.learn(request, options.now().getTime() - began);
+      return outcome;
     },
     close: () => agent.destroy(),
   };
@@ -86,6 +90,30 @@ function createTurns(options: HttpClientOptions): (url: URL) => Promise<void> {
     const at = Math.max(now, next.get(url.host) ?? 0);
     next.set(url.host, at + 1000 / options.requestsPerSecond);
     if (at > now) await pause(at - now, options.signal);
+  };
+}
+
+/** Waits to the end at one host, after which it is waited for only a fifth as long. */
+const MOST_LONG_WAITS = 3;
+
+/** How long each host is waited for: one that lets every request hang could otherwise hold an examination for minutes. */
+function createPatience(options: HttpClientOptions): {
+  readonly of: (request: Request) => number;
+  /** Says how long was waited, in milliseconds. */
+  readonly learn: (request: Request, waited: number) => void;
+} {
+  const longWaits = new Map<string, number>();
+  const limit = ({ timeoutMs = options.timeoutMs }: Request): number => timeoutMs;
+  return {
+    of: (request) =>
+      (longWaits.get(new URL(request.url).host) ?? 0) < MOST_LONG_WAITS
+        ? limit(request)
+        : limit(request) / 5,
+    learn: (request, waited) => {
+      if (waited < limit(request) * 0.9) return;
+      const { host } = new URL(request.url);
+      longWaits.set(host, (longWaits.get(host) ?? 0) + 1);
+    },
   };
 }
 
@@ -166,7 +194,9 @@ function failureOf(error: unknown): { reason: FailureReason; detail: string } {
     if (/ENOTFOUND|EAI_AGAIN|ENODATA/.test(code))
       return { reason: 'name', detail: `the name has no address (${code})` };
     if (/TIMEOUT|ETIMEDOUT/.test(code)) return { reason: 'timeout', detail: 'no answer in time' };
-    if (/HEADERS_OVERFLOW|HPE_|UND_ERR_(RES|REQ|INVALID)/.test(code))
+    if (/HEADERS_OVERFLOW|HPE_HEADER_OVERFLOW/.test(code))
+      return { reason: 'protocol', detail: 'the header of the answer is larger than 32 KiB' };
+    if (/HPE_|UND_ERR_(RES|REQ|INVALID)/.test(code))
       return { reason: 'protocol', detail: `the answer is not valid HTTP (${code})` };
     if (code !== '') return { reason: 'connection', detail: `the connection failed (${code})` };
   }
