@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { type TestContext, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 import { runCommand } from './run-command.ts';
 import { freePort, spawnCommand } from './spawn-dev.ts';
@@ -152,6 +153,47 @@ test('gatewarden proxy says when it is ready, protects, reads its tool file agai
   const seconds = Number(process.hrtime.bigint() - asked) / 1e9;
   assert.ok(seconds < 13, `it took ${seconds} s to end`);
   await assert.rejects(stream.text());
+});
+
+test('gatewarden proxy goes on when nobody reads its log any more, and says so (RS-46)', async (t) => {
+  const upstream = await startUpstream(t);
+  const issuer = await startIssuer(t);
+  const port = await freePort();
+  const run = spawnCommand(
+    [
+      ...['proxy', '--json', '--upstream', upstream.url, '--issuer', issuer.url],
+      ...['--port', String(port), '--management-port', '0'],
+    ],
+    { cwd: tmpdir() },
+  );
+  t.after(async () => {
+    if (run.child.exitCode === null && run.child.signalCode === null) run.child.kill('SIGKILL');
+    await run.ended;
+  });
+  const stdout = run.child.stdout ?? assert.fail();
+  await Promise.race([
+    once(stdout, 'data'),
+    run.ended.then((code) => assert.fail(`ended with ${code}: ${run.errors()}`)),
+  ]);
+  const mcpUrl = `http://localhost:${port}/mcp`;
+  const authorization = `Bearer ${await issuer.token(mcpUrl, 'todo:read')}`;
+  const status = async (): Promise<number> => {
+    const headers = { 'content-type': 'application/json', authorization };
+    const body = call('list_todos');
+    return (await fetch(mcpUrl, { method: 'POST', headers, body })).status;
+  };
+
+  stdout.destroy();
+
+  for (let request = 0; request < 5; request += 1) {
+    assert.equal(await status(), 200, run.errors());
+    await sleep(50); // its line is written after the answer
+  }
+  assert.equal(run.errors().match(/standard output/g)?.length, 1, run.errors());
+  run.child.stderr?.destroy();
+  for (let request = 0; request < 3; request += 1) assert.equal(await status(), 200);
+  run.child.kill('SIGTERM');
+  assert.equal(await run.ended, 0);
 });
 
 test('gatewarden proxy refuses flags that do not fit, in one sentence that names the flag and no secret', async () => {

@@ -137,7 +137,10 @@ async function proxy(flags: Flags, io: Io): Promise<void> {
   const reload = (): void => {
     void running.reload().then((outcome) => io.err(reloadText(outcome)));
   };
-  if (io.exitOnSignal) process.on('SIGHUP', reload);
+  if (io.exitOnSignal) {
+    process.on('SIGHUP', reload);
+    outliveReaders(io);
+  }
   try {
     io.out(readyText(running, flags));
     await stopped;
@@ -145,6 +148,17 @@ async function proxy(flags: Flags, io: Io): Promise<void> {
     process.off('SIGHUP', reload);
     await running.close();
   }
+}
+
+/** Whoever collects the log may end before the proxy: requests are not refused for that. */
+function outliveReaders(io: Io): void {
+  let told = false;
+  process.stdout.on('error', () => {
+    if (!told)
+      io.err('gatewarden: nobody reads standard output any more; the access log is lost.\n');
+    told = true;
+  });
+  process.stderr.on('error', () => undefined);
 }
 
 /** @throws {Refused} an option or a file that cannot work */
