@@ -17,6 +17,7 @@ import {
   runRoutes,
   runServer,
   runShell,
+  runStarts,
 } from './run-block.ts';
 
 const root = resolve(import.meta.dirname, '../..');
@@ -39,6 +40,7 @@ const kinds: Readonly<
   },
   program: runProgram,
   shell: runShell,
+  starts: runStarts,
 };
 
 test('every code block of the documents says how it is run, and one that is not run says why (SKILL-3)', () => {

@@ -9,7 +9,7 @@ import { startProxy } from '@gatewarden/proxy';
 import type { Running } from '../gatewarden-process.ts';
 import type { Block } from './blocks.ts';
 import { transportOf } from './preludes/transport.ts';
-import { placed, type Registered, registerServer } from './site.ts';
+import { freePort, placed, type Registered, registerServer } from './site.ts';
 
 type Cleanup = { after(work: () => Promise<void>): void };
 
@@ -152,6 +152,23 @@ export async function runRoutes(t: Cleanup, block: Block, gatewarden: Running): 
     server,
     block,
   );
+}
+
+/** A command that goes on until it is stopped: what it prints when it is ready is waited for. */
+export async function runStarts(t: Cleanup, block: Block, gatewarden: Running): Promise<void> {
+  const folder = await scratchFolder(t);
+  const env = {
+    ...shellEnvironment(gatewarden),
+    PORT: String(await freePort()),
+    GATEWARDEN_DATA_DIR: join(folder, 'data'),
+  };
+  const run = start(t, 'bash', ['-euo', 'pipefail', '-c', block.text], resolve(base, '..'), env);
+  const ready = new RegExp(block.settings['prints'] ?? '');
+  for (let tries = 0; tries < 600 && run.child.exitCode === null; tries += 1) {
+    if (ready.test(run.output())) return;
+    await new Promise((done) => setTimeout(done, 100));
+  }
+  assert.fail(run.output());
 }
 
 /** The proxy, started as printed in front of a server that asks for nothing, with the tool file the document shows. */
