@@ -5,7 +5,7 @@ import { LOGIN } from './corpus/login.ts';
 import { LOGIN_SECOND_LOOKS } from './corpus/login-second-looks.ts';
 import { CORPUS } from './corpus.ts';
 import { examineServer, testFaults } from './examine-fault.ts';
-import { PUBLIC } from './fault.ts';
+import { PUBLIC, redirectTo } from './fault.ts';
 import { startReferenceServer } from './good-server.ts';
 
 testFaults([...LOGIN, ...LOGIN_SECOND_LOOKS]);
@@ -62,4 +62,25 @@ test('nothing at the address: not reachable, and no finding (SKILL-69)', async (
 
 test('the corpus has a server for at least 45 findings (SKILL-69)', () => {
   assert.ok(new Set(CORPUS.map(({ id }) => id)).size >= 45);
+});
+
+test('an https address that leads to plain http is named, and no token is asked for there (SKILL-69, downgrade)', async (t) => {
+  const open = await startReferenceServer(t, {
+    names: { ...PUBLIC, resource: 'http://mcp.example.test' },
+  });
+  const at = await startReferenceServer(t, {
+    names: PUBLIC,
+    change: () => ({
+      resourceFront: async (request, next) =>
+        request.path === '/mcp' ? { ...redirectTo(open.mcp), status: 308 } : next(),
+    }),
+  });
+  const report = await examineServer(at, true);
+  assert.deepEqual(
+    report.findings.filter(({ id }) => id === 'insecure-http').map(({ url }) => url),
+    [at.mcp],
+    JSON.stringify(report.findings),
+  );
+  assert.equal(report.steps.at(-1)?.outcome, 'not reached');
+  assert.match(report.steps.at(-1)?.notes.join() ?? '', /not encrypted/);
 });

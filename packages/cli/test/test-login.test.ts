@@ -4,6 +4,7 @@ import { type TestContext, test } from 'node:test';
 import { createClient, startTestGatewarden } from '@gatewarden/server/testing';
 import { main } from '../src/index.ts';
 import { listenForCallback } from '../src/login/callback-listener.ts';
+import { walkHostedPages } from '../src/login/headless.ts';
 import { startFakeServer, type Wrongs } from './fake-authorization-server.ts';
 import { type Outcome, runCommand } from './run-command.ts';
 
@@ -193,4 +194,25 @@ test('test login: a page of another name cannot speak to the listener (SKILL-44,
   assert.equal(await ask(`localhost:${port}`), 200);
   const params = await answer;
   assert.ok(params !== 'timeout' && params.get('code') === 'c');
+});
+
+test('test login: a page that is made to be read for minutes is read at once (SKILL-44, ReDoS)', async () => {
+  const pages = [
+    '<form '.repeat(40_000),
+    '<form data-step="x" '.repeat(13_000),
+    '<form data-step="identify">'.repeat(9_000),
+    `<form data-step="consent">${'<input '.repeat(30_000)}</form>`,
+    '<main '.repeat(40_000),
+  ];
+  for (const text of pages) {
+    const began = performance.now();
+    const walked = await walkHostedPages(
+      async () => ({ kind: 'answer', status: 200, headers: new Headers(), text }),
+      'http://auth.example/authorize',
+      'http://127.0.0.1:1/callback',
+      'ann+sktest@example.com',
+    );
+    assert.equal(walked.kind, 'stuck');
+    assert.ok(performance.now() - began < 2_000, text.slice(0, 30));
+  }
 });

@@ -76,7 +76,7 @@ function answers(step: string, email: string, html: string): [string, string][] 
       return [['action', 'sign-in']];
     case 'consent':
       return [
-        ...(/<input\b[^>]*\bname="confirm"/.test(html)
+        ...(/<input\b[^<>]{0,1000}\bname="confirm"/.test(html)
           ? ([['confirm', 'yes']] as [string, string][])
           : []),
         ['decision', 'allow'],
@@ -86,19 +86,27 @@ function answers(step: string, email: string, html: string): [string, string][] 
   }
 }
 
+/** The first form that names its step. Tags are bounded, so that no page takes longer to read than it is long. */
 function readForm(
   html: string,
 ): { step: string; action: string | undefined; hidden: [string, string][] } | undefined {
-  const found = /<form\b([^>]*\bdata-step="([^"]{1,64})"[^>]*)>([\s\S]*?)<\/form>/.exec(html);
-  const [, tag = '', step, inner = ''] = found ?? [];
-  if (step === undefined) return undefined;
-  const hidden = [...inner.matchAll(/<input\b[^>]*>/g)].flatMap(([input]): [string, string][] => {
-    const name = attribute(input, 'name');
-    return name !== undefined && /\btype="hidden"/.test(input)
-      ? [[name, attribute(input, 'value') ?? '']]
-      : [];
-  });
-  return { step, action: attribute(tag, 'action'), hidden };
+  for (const { 0: tag, index } of html.matchAll(/<form\b[^<>]{0,1000}>/g)) {
+    const step = attribute(tag, 'data-step');
+    if (step === undefined || !/^[^"]{1,64}$/.test(step)) continue;
+    const end = html.indexOf('</form>', index);
+    if (end < 0) return undefined;
+    const inner = html.slice(index + tag.length, end);
+    const hidden = [...inner.matchAll(/<input\b[^<>]{0,2000}>/g)].flatMap(
+      ([input]): [string, string][] => {
+        const name = attribute(input, 'name');
+        return name !== undefined && /\btype="hidden"/.test(input)
+          ? [[name, attribute(input, 'value') ?? '']]
+          : [];
+      },
+    );
+    return { step, action: attribute(tag, 'action'), hidden };
+  }
+  return undefined;
 }
 
 function attribute(tag: string, name: string): string | undefined {
@@ -121,7 +129,7 @@ function keepCookies(cookies: Map<string, string>, answer: Answer): void {
 }
 
 function describe(url: string, answer: Answer, step: string | undefined): string {
-  const error = /<main\b[^>]*\bdata-error="([a-z_]{1,64})"/.exec(answer.text)?.[1];
+  const error = /<main\b[^<>]{0,1000}\bdata-error="([a-z_]{1,64})"/.exec(answer.text)?.[1];
   const page = step ? `the page "${step}"` : error ? `an error page (${error})` : 'an unknown page';
   return `${page} at ${new URL(url).pathname}, status ${answer.status}`;
 }
