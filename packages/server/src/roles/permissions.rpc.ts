@@ -3,6 +3,7 @@ import { ApiError } from '../http/api-error.ts';
 import type { Slice } from '../http/calls.ts';
 import { pageOf, readPage } from '../http/paging.ts';
 import { checkText, invalidField } from '../http/request-checks.ts';
+import type { Ctx } from '../runtime/context.ts';
 import { noSuchPermission, permissionMessage } from './permission-message.ts';
 import { countPermissions, findPermission, listPermissionPage } from './permissions.store.ts';
 import { createPermission, deletePermission, describePermission } from './permissions.ts';
@@ -13,7 +14,12 @@ const BUILT_IN_PREFIX = 'sk_';
 export const permissionsRpc: Slice<typeof RolesService> = {
   async createPermission(ctx, { permission }) {
     const { name, description } = required(permission);
-    if (name.startsWith(BUILT_IN_PREFIX)) throw isBuiltIn();
+    if (name.startsWith(BUILT_IN_PREFIX))
+      throw invalidField(
+        'permission.name',
+        `names that begin with ${BUILT_IN_PREFIX} are those of built-in permissions`,
+        'reserved',
+      );
     const created = await createPermission(ctx, { name, description });
     if (!created)
       throw invalidField(
@@ -35,9 +41,8 @@ export const permissionsRpc: Slice<typeof RolesService> = {
     const { name, description } = required(permission);
     if (name !== permissionName)
       throw invalidField('permission.name', 'the name of a permission cannot be changed');
-    if (name.startsWith(BUILT_IN_PREFIX)) throw isBuiltIn();
     const changed = await describePermission(ctx, { name, description });
-    if (!changed) throw noSuchPermission();
+    if (!changed) throw await untouchable(ctx, name);
     return { permission: permissionMessage(changed) };
   },
 
@@ -57,13 +62,12 @@ export const permissionsRpc: Slice<typeof RolesService> = {
   },
 
   async deletePermission(ctx, { permissionName }) {
-    if (permissionName.startsWith(BUILT_IN_PREFIX)) throw isBuiltIn();
     const outcome = await deletePermission(ctx, permissionName);
     switch (outcome.kind) {
       case 'deleted':
         return {};
       case 'unknown':
-        throw noSuchPermission();
+        throw await untouchable(ctx, permissionName);
       case 'in-use': {
         const users = outcome.by.map(({ id, name }) => `${name} (${id})`).join(', ');
         throw new ApiError(
@@ -84,10 +88,10 @@ function required(permission: Sent | undefined): Sent {
   return permission;
 }
 
-function isBuiltIn(): ApiError {
-  return invalidField(
-    'permission_name',
-    `names that begin with ${BUILT_IN_PREFIX} are those of built-in permissions, which are as they are`,
-    'reserved',
-  );
+/** Why a permission was neither changed nor deleted. */
+async function untouchable(ctx: Ctx, name: string): Promise<ApiError> {
+  const found = await findPermission(ctx.db, { environmentId: ctx.environmentId, name });
+  return found?.builtIn
+    ? invalidField('permission_name', 'a built-in permission is as it is', 'reserved')
+    : noSuchPermission();
 }

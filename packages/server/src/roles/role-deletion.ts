@@ -18,8 +18,7 @@ export function successorOf(
 }
 
 /**
- * Deletes a role. People who have it get the successor instead; without one nobody may have it. The database decides, whatever
- * races.
+ * Deletes a role that nothing refers to; a successor must be a role of the same scope. The database decides, whatever races.
  *
  * @throws {ApiError} not_found: no such role; invalid_argument: no such successor; failed_precondition: somebody has it, others
  * extend it, or new members get it
