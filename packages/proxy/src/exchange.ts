@@ -51,7 +51,7 @@ export async function exchange(
     method: request.method ?? '',
     headers: {
       ...headers.headers,
-      ...(await ownHeaders(passage, request, { auth, body, id: record.id })),
+      ...ownHeaders(passage, request, { auth, body, id: record.id }),
     },
     body,
     abort: gone,
@@ -138,11 +138,11 @@ function checkedBytes(request: IncomingMessage): Uint8Array {
 }
 
 /** What the proxy says about the request itself, and what its operator set. Neither can be said by a client. */
-async function ownHeaders(
+function ownHeaders(
   { endpoint, fixed, identity }: Passage,
   request: IncomingMessage,
   { auth, body, id }: { auth: McpAuth; body: Uint8Array | undefined; id: string },
-): Promise<Record<string, string>> {
+): Record<string, string> {
   const method = request.method ?? '';
   return {
     // What is compressed cannot be looked at, and streams would wait for full blocks.
@@ -154,7 +154,7 @@ async function ownHeaders(
     'x-request-id': id,
     ...Object.fromEntries(fixed),
     ...(identity
-      ? { 'x-gatewarden-identity': await identity.sign({ auth, requestId: id, method, body }) }
+      ? { 'x-gatewarden-identity': identity.sign({ auth, requestId: id, method, body }) }
       : {}),
   };
 }
