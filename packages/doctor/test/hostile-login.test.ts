@@ -153,3 +153,23 @@ test('a request target that is no URL does not end the process that waits for th
     assert.equal(status, '404', target);
   }
 });
+
+test('a person is told where they sign in, and when the code goes to another host than that (SKILL-69, mix-up)', async (t) => {
+  const elsewhere = await startSite(t);
+  const cases: [boolean, RegExp][] = [
+    [false, /in the browser, at http:\/\/127\.0\.0\.1:\d+$/],
+    [true, /the code then goes to http:\/\/127\.0\.0\.1:\d+: go on only if both belong together$/],
+  ];
+  for (const [isElsewhere, said] of cases) {
+    const site = await startSite(t, {
+      handle: registering(),
+      server: (origin) => ({ token_endpoint: `${isElsewhere ? elsewhere.origin : origin}/token` }),
+    });
+    const lines: string[] = [];
+    await examine(site.mcp, {
+      login: { openBrowser: async () => undefined, timeoutSeconds: 1 },
+      onProgress: (line) => lines.push(line),
+    });
+    assert.match(lines.at(-1) ?? '', said);
+  }
+});

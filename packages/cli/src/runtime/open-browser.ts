@@ -1,9 +1,12 @@
 import { spawn } from 'node:child_process';
 
+/** Beyond it command lines and browsers refuse; whoever registers a client chooses how long its id is. */
+const LONGEST = 8_000;
+
 /** Opens an address in the person's browser, if this machine has a way to. No shell sees the address. */
 export function openInBrowser(address: string): void {
   const { protocol, href } = new URL(address);
-  if (protocol !== 'https:' && protocol !== 'http:') return;
+  if ((protocol !== 'https:' && protocol !== 'http:') || href.length > LONGEST) return;
   const [command, ...args] =
     process.platform === 'darwin'
       ? ['open', href]

@@ -170,7 +170,9 @@ async function askPerson(
   authorization: Authorization,
 ): Promise<string | undefined> {
   const seconds = here.options.timeoutSeconds ?? PERSON_SECONDS;
-  here.onProgress('login: sign in and allow access in the browser');
+  here.onProgress(
+    `login: sign in and allow access in the browser, ${placesOf(here, authorization)}`,
+  );
   const response = here.listener.response(authorization.state, seconds * 1000);
   await here.options.openBrowser(authorization.url);
   const parameters = await response;
@@ -189,6 +191,14 @@ async function askPerson(
     evidence: `${new URL(authorization.url).origin} redirected with error ${shown(parameters.get('error'))}`,
   });
   return undefined;
+}
+
+/** Where the person signs in and where the code goes then: two hosts may be right, and only the person can know. */
+function placesOf({ tokenEndpoint }: Visit, { url }: Authorization): string {
+  const [one, other] = [new URL(url).origin, new URL(tokenEndpoint).origin];
+  return one === other
+    ? `at ${one}`
+    : `at ${one}; the code then goes to ${other}: go on only if both belong together`;
 }
 
 /** RFC 9207 §2.4: what comes in another name goes no further; its code belongs to somebody else (mix-up). */
