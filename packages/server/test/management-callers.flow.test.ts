@@ -7,6 +7,7 @@ import {
   AuthenticationType,
   auth_option,
 } from '@gatewarden/contract/scalekit/v1/options/options_pb';
+import { OrganizationService } from '@gatewarden/contract/scalekit/v1/organizations/organizations_pb';
 import { RolesService } from '@gatewarden/contract/scalekit/v1/roles/roles_pb';
 import { generateKeyPair, SignJWT } from 'jose';
 import {
@@ -70,7 +71,7 @@ before(async (t) => {
   for (const [name, value] of Object.entries(tokens)) assert.ok(value.length > 40, name);
 });
 
-const services = [ClientService, RolesService, McpServerSettingsService];
+const services = [ClientService, RolesService, OrganizationService, McpServerSettingsService];
 const methods = services.flatMap((service) =>
   service.methods.filter((method): method is DescMethodUnary => method.methodKind === 'unary'),
 );
@@ -167,7 +168,7 @@ test('what this server does not have yet is 12 with its reason, and what an envi
     ClientService.method.listClient,
     ClientService.method.ensureResourceConnection,
     ClientService.method.deleteResourceProvider,
-    RolesService.method.createRole,
+    OrganizationService.method.generatePortalLink,
     ClientService.method.getConsentDetails,
   ]) {
     const answer = await call(method);
