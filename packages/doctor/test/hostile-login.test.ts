@@ -173,3 +173,16 @@ test('a person is told where they sign in, and when the code goes to another hos
     assert.match(lines.at(-1) ?? '', said);
   }
 });
+
+test('a token that fits into no header is not called an answer of the MCP server (SKILL-69, header injection)', async (t) => {
+  const site: Site = await startSite(t, {
+    handle: registering((request, response, { bodies }) => {
+      if (request.url !== '/token' || !bodies.at(-1)?.includes('a-code-to-steal')) return undefined;
+      json(response, 200, { access_token: `${TOKEN}\r\nx-admin: 1`, token_type: 'Bearer' });
+      return true;
+    }),
+  });
+  const report = await login(site, (url) => agreeing({ iss: site.origin })(url));
+  assert.deepEqual(ids(report), ['login-failed']);
+  assert.match(report.findings[0]?.evidence ?? '', /fits into no HTTP/);
+});

@@ -196,6 +196,8 @@ function failureOf(error: unknown): { reason: FailureReason; detail: string } {
     if (/TIMEOUT|ETIMEDOUT/.test(code)) return { reason: 'timeout', detail: 'no answer in time' };
     if (/HEADERS_OVERFLOW|HPE_HEADER_OVERFLOW/.test(code))
       return { reason: 'protocol', detail: 'the header of the answer is larger than 32 KiB' };
+    if (code === 'UND_ERR_INVALID_ARG')
+      return { reason: 'protocol', detail: 'what was given for this request fits into no HTTP' };
     if (/HPE_|UND_ERR_(RES|REQ|INVALID)/.test(code))
       return { reason: 'protocol', detail: `the answer is not valid HTTP (${code})` };
     if (code !== '') return { reason: 'connection', detail: `the connection failed (${code})` };
