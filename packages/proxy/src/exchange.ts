@@ -5,7 +5,7 @@ import { answerFailure, type Failure, notFound, repeatedHeader } from './answers
 import { clientHeaders, upstreamHeaders } from './headers.ts';
 import type { IdentitySigner } from './identity.ts';
 import type { ProxyMetrics } from './metrics.ts';
-import { relayBody } from './relay.ts';
+import { breakOff, relayBody } from './relay.ts';
 import { elapsedMs } from './runtime/machine.ts';
 import type { Upstream, UpstreamAnswer } from './upstream.ts';
 
@@ -177,7 +177,7 @@ async function passBack(
     if (end === 'idle') record.reason = 'upstream_idle';
     // A silent stream may be taken up again; anything else that is not whole must not look as if it were.
     if (end === 'idle' && stream) response.end();
-    else if (end === 'cut' || end === 'idle') response.destroy();
+    else if (end === 'cut' || end === 'idle') breakOff(response);
   } finally {
     if (stream) passage.metrics.streams(-1);
     answer.body.destroy();

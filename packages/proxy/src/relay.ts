@@ -47,10 +47,16 @@ async function drained(response: ServerResponse, idleTimeoutMs: number): Promise
     await once(response, 'drain', { signal: waiting.signal });
     return true;
   } catch {
-    response.destroy();
+    breakOff(response);
     return false;
   } finally {
     cancel();
     response.off('close', give);
   }
+}
+
+/** Ends a response so that nobody takes a part for the whole: to HTTP/1.0 a closed connection would be its end. */
+export function breakOff(response: ServerResponse): void {
+  if (response.req.httpVersion === '1.0') response.socket?.resetAndDestroy();
+  response.destroy();
 }

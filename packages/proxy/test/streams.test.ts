@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
+import { connect } from 'node:net';
 import { test } from 'node:test';
 import { toolCall } from '@gatewarden/resource-server/testing/guarded-server';
 import { startProxied, within } from './proxied.ts';
@@ -125,6 +126,39 @@ test("an upstream that breaks off within a response breaks off the client's, so 
     [(await logged(() => true)).outcome, (await logged(() => true)).reason],
     ['failed', 'upstream_aborted'],
   );
+});
+
+test('a response that breaks off is reset for a client of HTTP/1.0, to whom a closed connection means the end', async (t) => {
+  const upstream = held();
+  const { proxy, issuer } = await startProxied(t, upstream.handler);
+  const token = await issuer.token();
+  const ending = async (end: (response: ServerResponse) => void): Promise<unknown[]> => {
+    const call = toolCall('list_todos');
+    const socket = connect(proxy.port, '127.0.0.1');
+    t.after(() => socket.destroy());
+    socket.write(
+      `POST /mcp HTTP/1.0\r\nHost: localhost:${proxy.port}\r\nAuthorization: Bearer ${token}\r\nContent-Type: application/json\r\nContent-Length: ${call.length}\r\n\r\n${call}`,
+    );
+    const ended = within<string>('the end of the connection', (resolve) => {
+      socket.once('end', () => resolve('end'));
+      socket.once('error', () => resolve('reset'));
+    });
+    let text = '';
+    const half = within<void>('the first half', (resolve) => {
+      socket.setEncoding('latin1').on('data', (part) => {
+        text += String(part);
+        if (text.endsWith('half')) resolve();
+      });
+    });
+    const response = await upstream.next();
+    response.writeHead(200, { 'content-type': 'application/json' }).write('half');
+    await half;
+    end(response);
+    return [await ended, text.split('\r\n\r\n')[1]];
+  };
+
+  assert.deepEqual(await ending((response) => response.end('whole')), ['end', 'halfwhole']);
+  assert.deepEqual(await ending((response) => response.destroy()), ['reset', 'half']);
 });
 
 test('a stream that falls silent is ended, anything else that does is broken off', async (t) => {
