@@ -6,7 +6,6 @@ import {
   type ResponseDuties,
   type ResponseHead,
 } from './request.ts';
-import { afterMs } from './runtime/wait.ts';
 
 /**
  * Carries out the duties of a decision on a Node response that the handler has not touched yet. Every way of
@@ -15,7 +14,7 @@ import { afterMs } from './runtime/wait.ts';
 export function attachDuties(response: ServerResponse, duties: ResponseDuties): void {
   announceHead(response, duties.started);
   if (duties.rewrite) rewriteBody(response, duties.rewrite);
-  if (duties.endAfterMs !== undefined) endAfter(response, duties.endAfterMs);
+  if (duties.untilOver) endWhenOver(response, duties.untilOver);
 }
 
 function announceHead(response: ServerResponse, started: ResponseDuties['started']): void {
@@ -31,9 +30,12 @@ function announceHead(response: ServerResponse, started: ResponseDuties['started
 }
 
 /** Ends the response when its time is up. What the handler writes afterwards goes nowhere, which is not its fault. */
-function endAfter(response: ServerResponse, ms: number): void {
+function endWhenOver(
+  response: ServerResponse,
+  untilOver: NonNullable<ResponseDuties['untilOver']>,
+): void {
   const { end } = response;
-  const cancel = afterMs(ms, () => {
+  const cancel = untilOver(() => {
     if (response.writableEnded || response.destroyed) return;
     if (!response.headersSent) {
       response.destroy(); // nothing was said yet, and no status would be true

@@ -76,8 +76,11 @@ export const bodyFields: readonly string[] = [
 export type ResponseDuties = {
   /** Call once, when status and headers of the response are known, before they are sent. */
   readonly started: (head: ResponseHead) => void;
-  /** Milliseconds after which a response that is still open must be ended; undefined: never. */
-  readonly endAfterMs: number | undefined;
+  /**
+   * Call when answering begins: it calls `end` when a response that is still open must be ended. What it
+   * returns is called when the response is over. undefined: nothing ends it.
+   */
+  readonly untilOver: ((end: () => void) => () => void) | undefined;
   /** Asked once the head is known. A body that is rewritten loses its length and its validators. undefined: pass through unbuffered. */
   readonly rewrite: ((head: ResponseHead) => BodyRewriter | undefined) | undefined;
 };

@@ -2,6 +2,8 @@ import { rpcError, unknownSession } from './answers.ts';
 import type { McpAuth } from './auth.ts';
 import type { McpServer } from './mcp-server.ts';
 import type { GuardRequest, Respond, ResponseDuties, ResponseHead } from './request.ts';
+import { notFollowed } from './revocation-watch.ts';
+import { afterMs } from './runtime/wait.ts';
 import { hideTools } from './tool-list.ts';
 
 const sessionHeader = 'mcp-session-id';
@@ -36,7 +38,7 @@ export function responseDuties(
 ): ResponseDuties {
   return {
     started: (head) => followSession(server, request, auth, head),
-    endAfterMs: server.closeStreamOnExpiry ? endOfStream(server, request, auth) : undefined,
+    untilOver: request.method === 'GET' ? endOfStream(server, auth) : undefined,
     rewrite: hideTools(server, request, auth, body),
   };
 }
@@ -64,8 +66,37 @@ const marginMs = 60_000;
  * A stream ends a minute before its token, so that the client has renewed it when it comes back (RS-49). One
  * that was opened within that minute ends with the token, or the client would open it over and over.
  */
-function endOfStream(server: McpServer, request: GuardRequest, auth: McpAuth): number | undefined {
-  if (request.method !== 'GET') return undefined;
+function timeLeftMs(server: McpServer, auth: McpAuth): number {
   const leftMs = auth.expiresAt * 1_000 - server.runtime.now().getTime();
   return Math.max(leftMs > marginMs ? leftMs - marginMs : leftMs, 0);
+}
+
+/** How often an open stream's token is looked at again, where revocations are followed. */
+const lookAgainMs = 2_000;
+
+/** Ends a stream when its token is about to end (RS-49), and soon after it was revoked (RS-58). */
+function endOfStream(server: McpServer, auth: McpAuth): ResponseDuties['untilOver'] {
+  const followed = server.revocations !== notFollowed;
+  if (!server.closeStreamOnExpiry && !followed) return undefined;
+  return (end) => {
+    let over = false;
+    let cancelLook = (): void => undefined;
+    const stop = (): void => {
+      over = true;
+      cancelLook();
+      cancelExpiry();
+    };
+    const look = async (): Promise<void> => {
+      const outcome = await server.checkToken(auth.token);
+      if (over) return;
+      // Also when nobody can say any more whether it was revoked: a new request would be refused then.
+      if (outcome.kind !== 'valid') end();
+      else cancelLook = afterMs(lookAgainMs, () => void look().catch(end));
+    };
+    const cancelExpiry = server.closeStreamOnExpiry
+      ? afterMs(timeLeftMs(server, auth), end)
+      : (): void => undefined;
+    if (followed) cancelLook = afterMs(lookAgainMs, () => void look().catch(end));
+    return stop;
+  };
 }

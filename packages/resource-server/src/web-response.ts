@@ -1,5 +1,4 @@
 import { type BodyRewriter, bodyFields, type ResponseDuties } from './request.ts';
-import { afterMs } from './runtime/wait.ts';
 
 type Whole = Extract<BodyRewriter, { kind: 'whole' }>;
 type Chunked = Extract<BodyRewriter, { kind: 'stream' }>;
@@ -7,7 +6,7 @@ type Chunked = Extract<BodyRewriter, { kind: 'stream' }>;
 /** Carries out the duties of a decision on a handler's response. */
 export async function dutifulResponse(
   response: Response,
-  { started, rewrite, endAfterMs }: ResponseDuties,
+  { started, rewrite, untilOver }: ResponseDuties,
 ): Promise<Response> {
   const { status } = response;
   const header = (name: string): string | undefined => response.headers.get(name) ?? undefined;
@@ -17,7 +16,7 @@ export async function dutifulResponse(
   const rewriter = rewrite?.({ status, header });
   if (rewriter?.kind === 'whole') return rewritten(response, body, rewriter);
   const stream = rewriter ? body.pipeThrough(transform(rewriter)) : body;
-  const limited = endAfterMs === undefined ? stream : endingStream(stream, endAfterMs);
+  const limited = untilOver ? endingStream(stream, untilOver) : stream;
   return limited === body ? response : withBody(response, limited, rewriter !== undefined);
 }
 
@@ -67,7 +66,10 @@ function transform(rewriter: Chunked): TransformStream<Uint8Array, Uint8Array> {
 }
 
 /** The same stream, which ends by itself when its time is up. */
-function endingStream(source: ReadableStream<Uint8Array>, ms: number): ReadableStream<Uint8Array> {
+function endingStream(
+  source: ReadableStream<Uint8Array>,
+  untilOver: NonNullable<ResponseDuties['untilOver']>,
+): ReadableStream<Uint8Array> {
   const reader = source.getReader();
   let ended = false;
   let cancelTimer = (): void => undefined;
@@ -80,7 +82,7 @@ function endingStream(source: ReadableStream<Uint8Array>, ms: number): ReadableS
   return new ReadableStream<Uint8Array>(
     {
       start(controller) {
-        cancelTimer = afterMs(ms, () =>
+        cancelTimer = untilOver(() =>
           end(() => {
             controller.close();
             reader.cancel().catch(() => undefined); // the handler's own trouble while it cleans up

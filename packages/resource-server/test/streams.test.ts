@@ -185,3 +185,25 @@ test('a stream whose caller went away while its token was checked is never opene
   assert.equal((await fetch(url, { headers, signal: staying.signal })).status, 200);
   assert.equal(opened.length, 1);
 });
+
+test('an open GET stream ends within five seconds of the revocation of its token, others go on (RS-58, RS-49)', async (t) => {
+  const issuer = await startFakeIssuer(t);
+  const { port, opened } = await startStreaming(t, issuer);
+  const kept = await open(port, 'GET', await issuer.token({ rvk: ['h-other'], jti: 'tkn_2' }));
+  const token = await issuer.token({ rvk: ['h-grant'] });
+  const revoked = await open(port, 'GET', token);
+  const web = await openWeb(issuer, { headers: { authorization: `Bearer ${token}` } });
+  opened[1]?.write('data: before\n\n');
+  web.writer.write('data: before\n\n');
+
+  issuer.feed.revoke({ handle: 'h-grant' });
+
+  assert.ok(web.response.body);
+  assert.deepEqual(
+    await Promise.all([untilEnd(revoked, 5_000), untilEnd(web.response.body, 5_000)]),
+    ['data: before\n\n', 'data: before\n\n'],
+  );
+  assert.equal(web.cancelled(), true);
+  assert.equal(await untilEnd(kept, 2_500), undefined);
+  kept.destroy();
+});
