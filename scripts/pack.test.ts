@@ -53,7 +53,10 @@ test('every package is packed as built modules with declarations: no sources, no
   const names = packed.map(({ manifest }) => manifest.name.replace('@gatewarden/', ''));
   assert.deepEqual(
     names.sort(),
-    ['cli', 'contract', 'demo', 'express', 'resource-server', 'server'].sort(),
+    [
+      ...['cli', 'contract', 'demo', 'doctor', 'proxy', 'resource-server', 'sdk', 'server'],
+      ...['express', 'fastify', 'fastmcp', 'hono', 'mcp-sdk', 'next', 'xmcp'],
+    ].sort(),
   );
   for (const { manifest, files } of packed) {
     const unwanted = files.filter(

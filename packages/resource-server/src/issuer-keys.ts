@@ -1,4 +1,4 @@
-import { importJWK, type JWK } from 'jose';
+import { type CryptoKey, importJWK, type JWK } from 'jose';
 import { keyFits, type SigningAlgorithm } from './algorithms.ts';
 import { ConfigurationError } from './errors.ts';
 import type { Runtime } from './runtime/defaults.ts';

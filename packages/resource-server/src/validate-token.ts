@@ -1,4 +1,4 @@
-import { compactVerify } from 'jose';
+import { type CryptoKey, compactVerify } from 'jose';
 import { isSigningAlgorithm, type SigningAlgorithm } from './algorithms.ts';
 import type { TokenDetails } from './auth.ts';
 import type { RefusalReason } from './errors.ts';

@@ -1,3 +1,4 @@
+import type { CryptoKey } from 'jose';
 import type { SigningAlgorithm } from '../algorithms.ts';
 
 type NodeCrypto = Pick<typeof import('node:crypto'), 'verify' | 'KeyObject' | 'constants'>;
