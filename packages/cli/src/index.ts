@@ -8,7 +8,7 @@ import { rekeyCommand } from './commands/rekey.ts';
 import { revokeCommand } from './commands/revoke.ts';
 import { serveCommand } from './commands/serve.ts';
 import { sessionsCommand } from './commands/sessions.ts';
-import { testCommand } from './commands/test.ts';
+import { testCommand } from './commands/test-commands.ts';
 import { validateCommand } from './commands/validate.ts';
 import { Ended, EXIT, explain } from './errors.ts';
 import { type Io, questionAt } from './io.ts';
