@@ -84,6 +84,7 @@ test("the README's protected server differs from the open one by at most six lin
 });
 
 test('JSON and tool maps of the documents are what their readers expect (SKILL-3, SKILL-12)', () => {
+  assert.ok(blocks.some(({ kind }) => kind === 'tool-map'));
   for (const block of blocks) {
     if (block.language === 'json')
       assert.doesNotThrow(() => JSON.parse(block.text), `${block.file}:${block.line}`);

@@ -55,6 +55,11 @@ const faults: readonly (readonly [what: string, wrongs: Wrongs, id: string | und
   ["another application's ID token", { idToken: { aud: 'skc_2' } }, 'LOGIN_ID_TOKEN'],
   ['tokens that a stranger signed', { strangerSigns: true }, 'LOGIN_ID_TOKEN'],
   ['an access token for somebody else', { accessToken: { aud: 'res_2' } }, 'LOGIN_ACCESS_TOKEN'],
+  [
+    'an ID token in the place of the access token',
+    { accessToken: { at_hash: 'x' } },
+    'LOGIN_ACCESS_TOKEN',
+  ],
   ['an access token that has ended', { accessToken: { exp: 1_000 } }, 'LOGIN_ACCESS_TOKEN'],
   ['a retired refresh token that is renewed', { retired: 'renewed' }, 'LOGIN_REFRESH_REUSE'],
   ['a sign-out without effect', { revocation: 'without effect' }, 'LOGIN_REVOCATION'],

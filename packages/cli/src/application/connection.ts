@@ -57,11 +57,9 @@ function clock({ serverTime }: IssuerMetadata, now: number): Result {
     severity: 'error',
     message: `this machine's clock is ${Math.abs(seconds)} s ${seconds > 0 ? 'ahead of' : 'behind'} the server's`,
     fix: 'set the clock by NTP; tokens are refused beyond 30 s',
-    evidence: `Date of ${metadataHost(serverTime)}`,
+    evidence: `Date of ${new Date(serverTime).toISOString()}`,
   };
 }
-
-const metadataHost = (serverTime: number): string => new Date(serverTime).toISOString();
 
 async function keys(fetch: BoundedFetch, { jwksUri }: IssuerMetadata): Promise<Result> {
   const answer = await fetch(jwksUri, { headers: { accept: 'application/json' } });

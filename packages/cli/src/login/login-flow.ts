@@ -144,11 +144,24 @@ async function checkTokens(
     run.report({ passed: `the ID token is valid: ${shown(id.claims)}` });
   }
   const { issuers, audiences } = run.accessToken;
-  const access = await verify(tokens.accessToken, { issuer: issuers, audience: audiences });
+  const access = notAnIdToken(
+    await verify(tokens.accessToken, { issuer: issuers, audience: audiences }),
+  );
   if (access.kind === 'invalid')
     return refuse(run, tokenInvalid('ACCESS_TOKEN', 'access token', access));
   run.report({ passed: `the access token is valid: ${shown(access.claims)}` });
   return true;
+}
+
+/** An application's access token has the audience of its ID token, which must not pass in its place (RFC 8725 §3.12). */
+function notAnIdToken(verified: Verified): Verified {
+  if (verified.kind === 'invalid') return verified;
+  const foreign = ['nonce', 'at_hash', 'c_hash'].find(
+    (name) => verified.claims[name] !== undefined,
+  );
+  return foreign === undefined
+    ? verified
+    : { kind: 'invalid', reason: `it has the claim ${foreign}, as ID tokens do` };
 }
 
 function refuse(run: LoginRun, finding: Finding): false {

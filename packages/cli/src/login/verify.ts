@@ -9,8 +9,6 @@ export type Verified =
 export type Expected = {
   readonly issuer: string | string[];
   readonly audience: string | string[];
-  /** `typ` of the header; absent: not looked at. */
-  readonly typ?: string;
 };
 
 /** A way to check tokens of one issuer: RS256 by its published keys, `iss`, `aud` and the times (RFC 7519 §7.2). */
