@@ -20,6 +20,8 @@ export const SERVER_ORDER: readonly (readonly string[])[] = [
   ['directory'],
   ['mcp'],
   ['clients'],
+  ['api-keys'],
+  ['interceptors'],
   ['login'],
   ['oauth/discovery'],
   ['oauth/authorize'],
@@ -27,6 +29,7 @@ export const SERVER_ORDER: readonly (readonly string[])[] = [
   ['oauth/revocations'],
   ['portal'],
   ['webhooks'],
+  ['operators'],
   ['operations'],
 ];
 

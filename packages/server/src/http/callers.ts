@@ -3,7 +3,7 @@ import {
   AuthenticationType,
   auth_option,
 } from '@gatewarden/contract/scalekit/v1/options/options_pb';
-import type { Ctx } from '../runtime/context.ts';
+import type { Actor, Ctx } from '../runtime/context.ts';
 import { ApiError } from './api-error.ts';
 
 /** Who makes a management call. */
@@ -23,6 +23,16 @@ export type AuthenticateCaller = (
   headers: Headers,
   method: DescMethod,
 ) => Promise<Caller>;
+
+/** Whose change it is, for the audit log. */
+export function actorOf(caller: Caller): Actor | undefined {
+  switch (caller.kind) {
+    case 'anonymous':
+      return undefined;
+    case 'environment-client':
+      return { kind: 'environment-client', id: caller.clientId };
+  }
+}
 
 /** The bit of `auth_option` that lets a kind of caller in. */
 const BITS: Readonly<Record<Caller['kind'], number>> = {

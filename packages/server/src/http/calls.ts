@@ -11,7 +11,7 @@ import type { App, Ctx } from '../runtime/context.ts';
 import { ApiError } from './api-error.ts';
 import { type ApiFailure, apiFailure } from './api-failure.ts';
 import { authorizationsOf } from './authorizations.ts';
-import { type AuthenticateCaller, admitCaller, type Caller } from './callers.ts';
+import { type AuthenticateCaller, actorOf, admitCaller, type Caller } from './callers.ts';
 import { edgeOf } from './edge.ts';
 import { createValidation } from './validation.ts';
 
@@ -85,7 +85,7 @@ export function createCalls({ app, authenticateCaller }: CallsOptions): Calls {
         authorizationsOf(request),
         authenticateCaller,
       );
-      return { ctx, call: { caller, header } };
+      return { ctx: { ...ctx, actor: actorOf(caller) }, call: { caller, header } };
     },
     async run(service, method, message, { ctx, call }) {
       const rpc = service.rpcs.get(method.localName);

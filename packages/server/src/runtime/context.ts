@@ -32,6 +32,13 @@ export type ScopePolicy = (request: {
   readonly scopes: readonly string[];
 }) => Promise<readonly string[]>;
 
+/** Who a change is written down for. */
+export type Actor = {
+  readonly kind: 'environment-client' | 'operator' | 'user' | 'portal';
+  /** Of the client, operator, user or portal session. */
+  readonly id: string;
+};
+
 /** Where a call came from. Used for rate limits, audit and the owner's notices; never for a decision about identity. */
 export type Network = { readonly address: string; readonly userAgent: string };
 
@@ -42,6 +49,8 @@ export type Ctx = App & {
   readonly issuer: string;
   readonly requestId: string;
   readonly network: Network;
+  /** Who makes a management call; absent for everything else. */
+  readonly actor?: Actor | undefined;
 };
 
 /** The same context on another connection, for work inside a transaction. */
