@@ -118,6 +118,8 @@ const CONFORMANCE_IMPORTS: Readonly<Record<string, readonly string[]>> = {
   'conformance/server-suite/': ['resource-server', 'proxy'],
   'conformance/docs-code/': ['resource-server', 'proxy'],
   'conformance/sdk-parity': ['resource-server', 'sdk'],
+  // The vendor's SDK on both engines, with the test's clock and database.
+  'conformance/vendor-': ['server', 'contract'],
   'conformance/adapters/': [
     'resource-server',
     'express',
