@@ -64,6 +64,8 @@ async function main(args) {
   }
   if (files.length === 0) throw new Error('no test file matches');
   if (files.some((path) => path.startsWith('conformance/'))) await prepareConformance();
+  // Every test file is a process of its own that loads the same modules: what one compiled, the others need not compile again.
+  process.env['NODE_COMPILE_CACHE'] ??= join(root, 'node_modules/.cache/compiled-tests');
   const needsDatabase = files.some((path) => !path.startsWith('scripts/'));
   const postgres = needsDatabase ? await startPostgres() : undefined;
 

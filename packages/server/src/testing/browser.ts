@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import type { TestContext } from 'node:test';
-import { type Browser, chromium } from 'playwright-core';
+import type { Browser } from 'playwright-core';
 
 const usualPlaces = ['/usr/bin/chromium', '/usr/bin/chromium-browser'];
 
@@ -41,5 +41,7 @@ export async function launchBrowser(t: TestContext): Promise<Browser> {
 export async function startBrowser(): Promise<Browser> {
   const executablePath = findChromium();
   if (executablePath === undefined) throw new Error(String(browserMissing));
-  return chromium.launch({ executablePath, args: flags });
+  // Loaded here: most tests that have this file in reach never open a browser, and it takes a third of a second.
+  const { chromium } = await import('playwright-core');
+  return await chromium.launch({ executablePath, args: flags });
 }
