@@ -25,8 +25,9 @@ export type ClientInput = {
 
 export type NewClient = ClientInput & {
   readonly kind: Client['kind'];
-  /** Required for an MCP client, unless it belongs to an organization. */
+  /** Required for an MCP client. */
   readonly mcpServerId?: string | undefined;
+  /** Required for a machine client of an organization. */
   readonly organizationId?: string | undefined;
 };
 

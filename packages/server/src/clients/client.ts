@@ -40,12 +40,13 @@ export type ClientSettings = {
 
 /** An OAuth client as every protocol step sees it. */
 export type Client = {
-  /** `skc_`, `m2m_` and digits, or the URL of its metadata document. */
+  /** `skc_`, `m2m_` or `m2morg_` and digits, or the URL of its metadata document. */
   readonly id: string;
-  readonly kind: 'environment' | 'application' | 'mcp';
+  readonly kind: 'environment' | 'application' | 'mcp' | 'organization';
   readonly registration: 'admin' | 'dynamic' | 'metadata-document';
   /** The one server a registered or admin-made MCP client belongs to (AS-64). */
   readonly mcpServerId: string | undefined;
+  /** Of a machine client of an organization, and only of such a one. */
   readonly organizationId: string | undefined;
   readonly name: string;
   readonly description: string;

@@ -29,8 +29,12 @@ test('ids and secrets say what they are: skc_, m2m_, m2morg_, and test_ or gws_ 
   const api = await made(production.ctx, { kind: 'environment', name: 'Api' });
   assert.match(api.id, /^skc_[0-9]{15,19}$/);
   assert.match(api.secret, /^gws_[A-Za-z0-9_-]{43}$/);
+  const { db, environmentId } = production.ctx;
+  await db.rows(
+    sql`insert into organizations (environment_id, id, display_name, created_at, updated_at) values (${environmentId}, 'org_1', 'Acme', now(), now())`,
+  );
   const organization = await made(production.ctx, {
-    kind: 'mcp',
+    kind: 'organization',
     organizationId: 'org_1',
     name: 'Customer',
   });

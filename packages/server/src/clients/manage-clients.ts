@@ -168,8 +168,8 @@ export async function deleteClient(ctx: Ctx, id: string, because = 'admin'): Pro
 }
 
 function idPrefix(client: NewClient): string {
-  if (client.kind !== 'mcp') return 'skc';
-  return client.organizationId === undefined ? 'm2m' : 'm2morg';
+  if (client.kind === 'organization') return 'm2morg';
+  return client.kind === 'mcp' ? 'm2m' : 'skc';
 }
 
 async function existing(ctx: Ctx, id: string): Promise<ClientRecord> {
