@@ -47,6 +47,13 @@ export const SEALED_COLUMNS: readonly SealedColumn[] = [
     from: sql`sign_in_codes`,
     column: sql`pairing_code_sealed`,
   },
+  {
+    table: 'passwordless_requests',
+    name: 'secrets_sealed',
+    use: 'mail-at-rest',
+    from: sql`passwordless_requests`,
+    column: sql`secrets_sealed`,
+  },
   { ...mail, name: 'subject', column: sql`subject` },
   { ...mail, name: 'text_body', column: sql`text_body` },
   { ...mail, name: 'html_body', column: sql`html_body` },
