@@ -10,7 +10,30 @@ import { ApiError } from './api-error.ts';
 export type Caller =
   | { readonly kind: 'anonymous' }
   /** A client of the environment, with a token of its own. */
-  | { readonly kind: 'environment-client'; readonly clientId: string };
+  | { readonly kind: 'environment-client'; readonly clientId: string }
+  /** A person who runs the environment, signed in to its console. */
+  | { readonly kind: 'operator'; readonly operatorId: string; readonly role: OperatorRole }
+  /** A person signed in on the hosted pages, who may do for the own organization what their roles permit. */
+  | {
+      readonly kind: 'session';
+      readonly sessionId: string;
+      readonly userId: string;
+      /** The one the session is open in, if the person is an active member of it. */
+      readonly organizationId: string | undefined;
+      /** What the person's roles in that organization permit. */
+      readonly permissions: ReadonlySet<string>;
+    }
+  /** Whoever opened a link to the administration portal of an organization. */
+  | {
+      readonly kind: 'portal';
+      readonly portalSessionId: string;
+      readonly organizationId: string;
+      /** What the link is for and the organization has: `sso`, `dir_sync` … */
+      readonly features: ReadonlySet<string>;
+    };
+
+/** What an operator may do: `docs/operators.md` says it. */
+export type OperatorRole = 'owner' | 'admin' | 'viewer';
 
 /**
  * Proves who calls, from the one `authorization` of the headers.
@@ -31,13 +54,22 @@ export function actorOf(caller: Caller): Actor | undefined {
       return undefined;
     case 'environment-client':
       return { kind: 'environment-client', id: caller.clientId };
+    case 'operator':
+      return { kind: 'operator', id: caller.operatorId };
+    case 'session':
+      return { kind: 'user', id: caller.userId };
+    case 'portal':
+      return { kind: 'portal', id: caller.portalSessionId };
   }
 }
 
-/** The bit of `auth_option` that lets a kind of caller in. */
+/** The bits of `auth_option` that let a kind of caller in. */
 const BITS: Readonly<Record<Caller['kind'], number>> = {
   anonymous: AuthenticationType.NONE,
   'environment-client': AuthenticationType.CLIENT,
+  operator: AuthenticationType.WORKSPACE,
+  session: AuthenticationType.SESSION | AuthenticationType.USER,
+  portal: AuthenticationType.CUSTOMER_PORTAL,
 };
 
 /** Some libraries send the token twice, and one of the two may be old. */
