@@ -1,5 +1,6 @@
-import type { Ctx } from '../runtime/context.ts';
+import type { Actor, Ctx } from '../runtime/context.ts';
 import { type Db, json, type Sql, sql } from '../storage/db.ts';
+import { catalogued } from './catalogue.ts';
 
 /** Something that happened: the audit log, the flight recorder and webhooks are made of these. Never holds a token, code, secret or verifier (AS-121). */
 export type Event = {
@@ -19,22 +20,37 @@ export type Event = {
   readonly grantId?: string | undefined;
   readonly address?: string | undefined;
   readonly userAgent?: string | undefined;
+  /** Who called the management API for it. */
+  readonly actor?: Actor | undefined;
+  /** Of an organization's identity provider. @default `connection_id` of the data, or `id` when the event is about a connection */
+  readonly connectionId?: string | undefined;
   readonly data?: Readonly<Record<string, unknown>> | undefined;
 };
 
 /** What a caller with a context need not repeat. */
 export type EventOf = Omit<
   Event,
-  'environmentId' | 'occurredAt' | 'requestId' | 'address' | 'userAgent'
+  'environmentId' | 'occurredAt' | 'requestId' | 'address' | 'userAgent' | 'actor'
 >;
 
 const LONGEST_TEXT = 512;
 
-/** The event as an `insert … returning id`, for use as a part of a statement that changes something: both happen or neither. */
+/**
+ * The event as an `insert … returning id`, for use as a part of a statement that changes something: both happen or neither. One
+ * of the catalogue that succeeded is queued for the endpoints that want it by the same statement.
+ */
 export function eventSql(event: Event): Sql {
-  return sql`insert into events (environment_id, type, outcome, reason, occurred_at, flow_id, request_id, client_id, user_id, mcp_server_id, organization_id, grant_id, address, user_agent, data)
+  const entry = event.outcome === 'failure' ? undefined : catalogued(event.type);
+  const data = event.data ?? {};
+  const connectionId =
+    event.connectionId ??
+    textOf(data['connection_id']) ??
+    (entry?.object === 'Connection' ? textOf(data['id']) : undefined);
+  return sql`insert into events (environment_id, type, outcome, reason, occurred_at, flow_id, request_id, client_id, user_id, mcp_server_id, organization_id, grant_id, address, user_agent, data,
+      object, opt_in, actor_kind, actor_id, connection_id, interceptor_id)
     select ${event.environmentId}::text, ${event.type}::text, ${event.outcome ?? 'success'}::text, ${clip(event.reason)}::text, ${event.occurredAt}::timestamptz, ${event.flowId}::text, ${event.requestId}::text,
-      ${clip(event.clientId)}::text, ${event.userId}::text, ${event.mcpServerId}::text, ${event.organizationId}::text, ${event.grantId}::text, ${event.address}::text, ${clip(event.userAgent)}::text, ${json(event.data ?? {})}::jsonb`;
+      ${clip(event.clientId)}::text, ${event.userId}::text, ${event.mcpServerId}::text, ${event.organizationId}::text, ${event.grantId}::text, ${event.address}::text, ${clip(event.userAgent)}::text, ${json(data)}::jsonb,
+      ${entry?.object}::text, ${entry?.optIn ?? false}::boolean, ${event.actor?.kind}::text, ${clip(event.actor?.id)}::text, ${clip(connectionId)}::text, ${clip(textOf(data['interceptor_id']))}::text`;
 }
 
 /** Fills in what the context knows. */
@@ -46,6 +62,7 @@ export function eventOf(ctx: Ctx, event: EventOf): Event {
     requestId: ctx.requestId,
     address: ctx.network.address,
     userAgent: ctx.network.userAgent,
+    actor: ctx.actor,
   };
 }
 
@@ -57,6 +74,10 @@ export async function record(db: Db, event: Event): Promise<void> {
 /** Writes one event of this request. */
 export async function recordFor(ctx: Ctx, event: EventOf): Promise<void> {
   await record(ctx.db, eventOf(ctx, event));
+}
+
+function textOf(value: unknown): string | undefined {
+  return typeof value === 'string' ? value : undefined;
 }
 
 function clip(text: string | undefined): string | undefined {
