@@ -92,7 +92,7 @@ export async function deleteOrganization(ctx: Ctx, key: OrganizationKey): Promis
   return await ctx.db.transaction(async (tx) => {
     const deleted = await deleteRow(tx, { environmentId, key });
     if (!deleted) return false;
-    const data = { ...factsOf(deleted), deleted_at: ctx.now().toISOString() };
+    const data = { ...organizationFacts(deleted), deleted_at: ctx.now().toISOString() };
     const event = { type: 'organization.deleted', organizationId: deleted.id, data };
     await record(tx, eventOf(ctx, event));
     return true;
@@ -105,7 +105,7 @@ async function written(
   type: string,
   organization: Organization,
 ): Promise<OrganizationOutcome> {
-  const data = factsOf(organization);
+  const data = organizationFacts(organization);
   await record(tx, eventOf(ctx, { type, organizationId: organization.id, data }));
   return { kind: 'written', organization };
 }
@@ -117,8 +117,8 @@ function takenBy(error: unknown): OrganizationOutcome | undefined {
   return undefined;
 }
 
-/** What events say of an organization. */
-function factsOf(organization: Organization): Readonly<Record<string, unknown>> {
+/** What events say of an organization: the `organization` object of webhooks. */
+export function organizationFacts(organization: Organization): Readonly<Record<string, unknown>> {
   return {
     id: organization.id,
     display_name: organization.displayName,

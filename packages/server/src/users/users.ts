@@ -3,6 +3,7 @@ import { type Ctx, withDb } from '../runtime/context.ts';
 import { newId } from '../runtime/ids.ts';
 import type { Db } from '../storage/db.ts';
 import type { EmailAddress } from './email-address.ts';
+import { userFacts } from './user-facts.ts';
 import { findUserRow, insertUser, noteProof, setUserEnabled, type User } from './users.store.ts';
 
 export type { User } from './users.store.ts';
@@ -37,7 +38,7 @@ export async function provenUser(ctx: Ctx, proof: EmailAddress & { name: string 
       now,
     });
     if (made) {
-      await recordFor(ctx, { type: 'user.created', userId: made.id });
+      await recordFor(ctx, { type: 'user.created', userId: made.id, data: userFacts(made) });
       return made;
     }
   }
