@@ -71,6 +71,8 @@ const OPT_IN: Readonly<Record<string, EventObject>> = {
   'connection.certificate_expiring': 'Connection',
 };
 
+const CAPITALS = new Set(['api', 'dns', 'mcp', 'sso']);
+
 /** Everything that endpoints can be told, in the order of the documentation. */
 export const CATALOGUE: readonly CatalogueEntry[] = [
   ...Object.entries(DOCUMENTED).map(([type, object]) => entry(type, object, false)),
@@ -83,8 +85,6 @@ const byType = new Map(CATALOGUE.map((each) => [each.type, each]));
 export function catalogued(type: string): CatalogueEntry | undefined {
   return byType.get(type);
 }
-
-const CAPITALS = new Set(['api', 'dns', 'mcp', 'sso']);
 
 /** A type in words, also for types that the catalogue does not have: `organization.sso_created` is `Organization SSO Created`. */
 export function displayNameOf(type: string): string {
