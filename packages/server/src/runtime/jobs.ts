@@ -5,6 +5,8 @@ export type Job = {
   readonly name: string;
   readonly everyMs: number;
   readonly run: (app: App) => Promise<void>;
+  /** Waits for what a run has begun and left going; nothing runs after it. */
+  readonly finish?: (app: App) => Promise<void>;
 };
 
 export type RunningJobs = {
@@ -55,6 +57,7 @@ export function startJobs(app: App, jobs: readonly Job[]): RunningJobs {
       stopped = true;
       for (const timer of timers) clearInterval(timer);
       await Promise.all(running.values());
+      await Promise.all(jobs.map((job) => job.finish?.(app)));
     },
   };
 }

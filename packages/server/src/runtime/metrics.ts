@@ -31,6 +31,10 @@ const counters = {
     labelNames: ['limit'],
   },
   gatewarden_mails_total: { help: 'Mails by outcome', labelNames: ['outcome'] },
+  gatewarden_webhook_attempts_total: {
+    help: 'Attempts to deliver a webhook by outcome',
+    labelNames: ['outcome'],
+  },
   gatewarden_refresh_reuse_total: {
     help: 'Refresh tokens used again after their grace',
     labelNames: [],
@@ -40,6 +44,7 @@ const counters = {
 
 const gauges = {
   gatewarden_outbox_pending: { help: 'Mails waiting to be sent' },
+  gatewarden_webhooks_pending: { help: 'Webhook deliveries that are due and not under way' },
 } as const;
 
 export function createMetrics(

@@ -13,6 +13,19 @@ export type FetchLimits = {
   readonly maxBytes: number;
   /** Accepted media types, compared without parameters; `+json` accepts any structured suffix. */
   readonly accept: readonly string[];
+  /** Sends this with POST instead of asking with GET. */
+  readonly post?:
+    | {
+        readonly contentType: string;
+        readonly body: string;
+        readonly headers: Readonly<Record<string, string>>;
+      }
+    | undefined;
+  /**
+   * Takes every status and media type for an answer, redirects too, which are not followed; what exceeds `maxBytes` is left
+   * out, and what did not arrive in time. @default only 200 with an accepted media type
+   */
+  readonly anyAnswer?: boolean | undefined;
 };
 
 export type FetchOutcome =
@@ -38,7 +51,7 @@ export type FetchFailure =
   | 'status'
   | 'content-type';
 
-/** GET of a URL that a stranger gave us (AS-72, AS-73): checked address, no redirects, no cookies, bounded. Never throws. */
+/** GET, or POST, of a URL that a stranger gave us (AS-72, AS-73): checked address, no redirects, no cookies, bounded. Never throws. */
 export type SafeFetch = (url: string, limits: FetchLimits) => Promise<FetchOutcome>;
 
 /** All addresses of a name. */
@@ -56,6 +69,7 @@ export type SafeFetchOptions = {
 };
 
 const USER_AGENT = 'Gatewarden/0.1 (OAuth client metadata)';
+const SENDER = 'Gatewarden/0.1 (webhooks)';
 const MAX_HEADERS = 16_384;
 const MOST_ADDRESSES_TRIED = 3;
 const TLS_FAILURE = /^(ERR_TLS|ERR_SSL|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO|EPROTO)/;
@@ -90,6 +104,7 @@ export function createSafeFetch(options: SafeFetchOptions): SafeFetch {
     });
     const signal = AbortSignal.timeout(limits.timeoutMs);
     try {
+      const { post } = limits;
       const response = await fetch(url, {
         dispatcher: agent,
         redirect: 'manual',
@@ -99,10 +114,14 @@ export function createSafeFetch(options: SafeFetchOptions): SafeFetch {
         headers: {
           accept: limits.accept.filter((type) => !type.startsWith('+')).join(', '),
           'accept-encoding': 'identity',
-          'user-agent': USER_AGENT,
+          'user-agent': post ? SENDER : USER_AGENT,
+          ...(post && { ...post.headers, 'content-type': post.contentType }),
         },
+        ...(post && { method: 'POST', body: post.body }),
       });
-      return await readResponse(response, limits);
+      return limits.anyAnswer
+        ? await readAnything(response, limits)
+        : await readResponse(response, limits);
     } catch (error) {
       return signal.aborted
         ? failed('timeout', `no answer within ${limits.timeoutMs} ms`)
@@ -148,6 +167,29 @@ async function readResponse(response: Response, limits: FetchLimits): Promise<Fe
     contentType,
     cacheControl: response.headers.get('cache-control') ?? '',
     body,
+  };
+}
+
+/** The beginning of whatever was answered; a receiver that cannot end its answer has answered all the same. */
+async function readAnything(response: Response, { maxBytes }: FetchLimits): Promise<FetchOutcome> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  try {
+    for await (const chunk of response.body ?? []) {
+      if (!(chunk instanceof Uint8Array)) break;
+      chunks.push(chunk);
+      size += chunk.length;
+      if (size >= maxBytes) break;
+    }
+  } catch {
+    // What is there is the answer.
+  }
+  return {
+    kind: 'fetched',
+    status: response.status,
+    contentType: response.headers.get('content-type') ?? '',
+    cacheControl: '',
+    body: new Uint8Array(Buffer.concat(chunks).subarray(0, maxBytes)),
   };
 }
 
