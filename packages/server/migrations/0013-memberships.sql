@@ -20,6 +20,10 @@ alter table users add column search_parts text[] generated always as (trigrams(l
 create unique index users_by_external_id on users (environment_id, external_id) where external_id is not null;
 create index users_by_trigrams on users using gin (search_parts);
 
+-- A session is the person's: it goes with them.
+alter table sessions drop constraint sessions_environment_id_user_id_fkey;
+alter table sessions add constraint sessions_user foreign key (environment_id, user_id) references users (environment_id, id) on delete cascade;
+
 -- One person in one organization.
 create table memberships (
   environment_id text not null,
