@@ -31,8 +31,8 @@ create table api_keys (
   last_used_at timestamptz,                    -- noted at most once an hour
   primary key (environment_id, id),
   constraint api_keys_organization foreign key (environment_id, organization_id) references organizations (environment_id, id) on delete cascade,
-  constraint api_keys_user foreign key (environment_id, user_id) references users (environment_id, id) on delete cascade
+  constraint api_keys_member foreign key (environment_id, organization_id, user_id) references memberships (environment_id, organization_id, user_id) on delete cascade -- whoever leaves, leaves no key behind
 );
 create unique index api_keys_by_hash on api_keys (environment_id, key_hash);
 create index api_keys_of_an_organization on api_keys (environment_id, organization_id, id) where revoked_at is null;
-create index api_keys_of_a_user on api_keys (environment_id, user_id, organization_id, id) where user_id is not null;
+create index api_keys_of_a_member on api_keys (environment_id, organization_id, user_id, id);
