@@ -1,4 +1,6 @@
 import { McpServerSettingsService } from '@gatewarden/contract/gatewarden/v1/mcp_server_settings_pb';
+import { SigningKeyService } from '@gatewarden/contract/gatewarden/v1/signing_keys_pb';
+import { WebhookEndpointService } from '@gatewarden/contract/gatewarden/v1/webhook_endpoints_pb';
 import { AuditLogsService } from '@gatewarden/contract/scalekit/v1/auditlogs/auditlogs_pb';
 import { AuthService } from '@gatewarden/contract/scalekit/v1/auth/auth_pb';
 import { PasswordlessService } from '@gatewarden/contract/scalekit/v1/auth/passwordless_pb';
@@ -86,6 +88,8 @@ export const services: readonly Service[] = [
 ];
 
 /** The management API: gRPC, gRPC-Web, Connect and REST in front of one implementation, and its description. */
+  service(WebhookEndpointService),
+  service(SigningKeyService),
 export function mountRpcs(app: App, http: FastifyInstance): void {
   const calls = createCalls({ app, authenticateCaller });
   mountConnect(http, calls, services);

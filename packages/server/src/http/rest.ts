@@ -26,6 +26,7 @@ const CREATES = new Set([
   'ClientService.CreateResource',
   'ClientService.CreateResourceClient',
   'ApiTokenService.CreateToken',
+  'WebhookEndpointService.CreateWebhookEndpoint',
 ]);
 
 /** Status of a successful answer. */
