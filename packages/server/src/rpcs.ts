@@ -27,6 +27,7 @@ import { UserService } from '@gatewarden/contract/scalekit/v1/users/users_pb';
 import { WebhookService } from '@gatewarden/contract/scalekit/v1/webhooks/webhooks_pb';
 import { WorkspaceService } from '@gatewarden/contract/scalekit/v1/workspaces/workspaces_pb';
 import type { FastifyInstance } from 'fastify';
+import { apiKeysRpc } from './api-keys/api-keys.rpc.ts';
 import { clientSecretsRpc } from './clients/client-secrets.rpc.ts';
 import { registerClientRpc } from './clients/register-client.rpc.ts';
 import { resourceClientsRpc } from './clients/resource-clients.rpc.ts';
@@ -71,7 +72,7 @@ export const services: readonly Service[] = [
   service(PasswordlessService),
   service(WebAuthnService),
   service(TOTPService),
-  service(ApiTokenService),
+  service(ApiTokenService, apiKeysRpc),
   service(AuditLogsService),
   service(EventsService),
   service(WebhookService),
