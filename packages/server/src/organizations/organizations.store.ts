@@ -1,3 +1,4 @@
+import { rowCount } from '../environments/row-counts.store.ts';
 import { type Db, json, type Sql, sql } from '../storage/db.ts';
 import { inPage, type PageQuery } from '../storage/page.ts';
 
@@ -117,6 +118,20 @@ export async function lockOrganization(
 }
 
 /**
+ * The organization, which nobody else changes or deletes until the transaction ends. Unlike `lockOrganization` it does not stop
+ * what only refers to it.
+ */
+export async function holdOrganization(
+  db: Db,
+  by: { environmentId: string; id: string },
+): Promise<Organization | undefined> {
+  const rows = await db.rows<Row>(
+    sql`select ${columns} from organizations where environment_id = ${by.environmentId} and id = ${by.id} for no key update`,
+  );
+  return rows[0] && fromRow(rows[0]);
+}
+
+/**
  * Writes all members of an organization that is locked.
  *
  * @throws unique violation on `organizations_by_external_id` or `organizations_by_slug`
@@ -173,12 +188,20 @@ export async function listOrganizationPage(
   return rows.map(fromRow);
 }
 
+/** How far a search counts: nobody pages through more, and the count of a short text would look at everything. */
+const MOST_COUNTED = 10_000;
+
+/** All organizations of a list; of a search no more than ten thousand. */
 export async function countOrganizations(
   db: Db,
   by: { environmentId: string; filter: OrganizationFilter },
 ): Promise<number> {
+  const { environmentId, filter } = by;
+  const everything = filter.text === undefined && filter.externalId === undefined;
   const rows = await db.rows<{ count: bigint }>(
-    sql`select count(*) as count from organizations where ${matching(by.environmentId, by.filter)}`,
+    everything
+      ? rowCount(environmentId, 'organizations')
+      : sql`select count(*) as count from (select 1 from organizations where ${matching(environmentId, filter)} limit ${MOST_COUNTED}) found`,
   );
   return Number(rows[0]?.count ?? 0n);
 }

@@ -1,3 +1,4 @@
+import { rowCount } from '../environments/row-counts.store.ts';
 import { type Db, json, type Sql, sql } from '../storage/db.ts';
 import { inPage, type PageQuery } from '../storage/page.ts';
 
@@ -291,7 +292,7 @@ export async function countUsers(
     filter.text !== undefined
       ? sql`select count(*) as count from (select 1 ${matching(environmentId, filter)} limit ${MOST_COUNTED}) found`
       : filter.organizationId === undefined
-        ? sql`select count(*) as count from users where environment_id = ${environmentId}`
+        ? rowCount(environmentId, 'users')
         : sql`select count(*) as count from memberships where environment_id = ${environmentId} and organization_id = ${filter.organizationId}`;
   const rows = await db.rows<{ count: bigint }>(query);
   return Number(rows[0]?.count ?? 0n);
