@@ -1,6 +1,7 @@
 import {
   type Config,
   ConfigError,
+  dnsServers,
   environmentClient,
   flag,
   isLoopbackHost,
@@ -15,7 +16,7 @@ export async function commonConfig(
   env: Variables,
   readFile: (path: string) => Promise<string>,
 ): Promise<
-  Pick<Config, 'client' | 'mail' | 'trustedProxies' | 'tls' | 'metricsToken' | 'logLevel'>
+  Pick<Config, 'client' | 'mail' | 'trustedProxies' | 'tls' | 'metricsToken' | 'logLevel' | 'dnsServers'>
 > {
   return {
     client: environmentClient(env),
@@ -24,6 +25,7 @@ export async function commonConfig(
     tls: await tlsConfig(env, readFile),
     metricsToken: env['GATEWARDEN_METRICS_TOKEN'] || undefined,
     logLevel: logLevel(env['LOG_LEVEL']),
+    dnsServers: dnsServers(env['GATEWARDEN_DNS_SERVERS']),
   };
 }
 

@@ -8,7 +8,7 @@ create table connections (
   type text not null check (type in ('OIDC', 'SAML', 'OAUTH', 'PASSWORDLESS', 'WEBAUTHN', 'TRUSTED_IDP')),
   provider text not null,                      -- a name of the contract's list, CUSTOM for all others
   provider_key text not null,                  -- the same, or what a custom provider is called
-  key_id text,                                 -- the application's own name for a connection of the environment
+  key_id text,                                 -- the application's own name for it
   enabled boolean not null default false,
   status text not null check (status in ('DRAFT', 'IN_PROGRESS', 'COMPLETED')), -- follows from the configuration, see sso/connection-status.ts
   debug_enabled boolean not null default false, -- the identity provider may be reached over http
@@ -25,7 +25,7 @@ create table connections (
   constraint connections_organization foreign key (environment_id, organization_id) references organizations (environment_id, id) on delete cascade,
   check (not enabled or status = 'COMPLETED')
 );
-create unique index connections_by_key_id on connections (environment_id, key_id) where key_id is not null;
+create unique index connections_by_key_id on connections (environment_id, key_id, coalesce(organization_id, '')) where key_id is not null;
 create index connections_in_use on connections (environment_id, id) where enabled and status = 'COMPLETED';
 create index connections_of_organizations on connections (environment_id, id) where organization_id is not null;
 

@@ -25,6 +25,7 @@ import { openStorage } from './open-storage.ts';
 import { mountRpcs } from './rpcs.ts';
 import { type Config, isLoopbackHost, warnAboutConfig } from './runtime/config.ts';
 import type { App, Ctx, ScopePolicy } from './runtime/context.ts';
+import { createFindTxt } from './runtime/dns-txt.ts';
 import { type RunningJobs, startJobs } from './runtime/jobs.ts';
 import { createLog, type Log } from './runtime/log.ts';
 import { createMetrics } from './runtime/metrics.ts';
@@ -78,6 +79,7 @@ export async function startGatewarden(config: Config, outside: Outside = {}): Pr
         allowLoopback: config.allowLoopbackClients,
         ownHosts: () => [new URL(config.url).host],
       }),
+      findTxt: createFindTxt(config.dnsServers),
       log,
       secrets: createSecrets(config.secretKeys, random),
       metrics: createMetrics({ processMetrics: config.mode === 'serve' }),

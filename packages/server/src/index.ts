@@ -29,6 +29,7 @@ export {
   secretKeys,
 } from './runtime/config.ts';
 export type { Ctx } from './runtime/context.ts';
+export { dnsServers } from './runtime/dns-txt.ts';
 export { createLog, silentLog } from './runtime/log.ts';
 export { developmentKeys } from './runtime/operator-key.ts';
 export { systemRandom } from './runtime/outside.ts';

@@ -47,6 +47,7 @@ import { permissionsRpc } from './roles/permissions.rpc.ts';
 import { rolePermissionsRpc } from './roles/role-permissions.rpc.ts';
 import { rolesRpc } from './roles/roles.rpc.ts';
 import type { App } from './runtime/context.ts';
+import { domainsRpc } from './sso/domains.rpc.ts';
 
 /**
  * All services of the contract, each put together from its slices. Methods that no slice has answer `unimplemented`: a client
@@ -55,7 +56,7 @@ import type { App } from './runtime/context.ts';
 export const services: readonly Service[] = [
   service(OrganizationService, organizationsRpc, organizationPoliciesRpc),
   service(ConnectionService),
-  service(DomainService),
+  service(DomainService, domainsRpc),
   service(DirectoryService),
   service(UserService),
   service(RolesService, permissionsRpc, rolesRpc, organizationRolesRpc, rolePermissionsRpc),

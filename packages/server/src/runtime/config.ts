@@ -24,6 +24,8 @@ export type Config = {
   /** Listening beyond loopback in development: what the mailbox and static codes then ask for. */
   readonly exposeToken: string | undefined;
   readonly logLevel: string;
+  /** Servers that prove domains, with a port where it is not 53; absent or empty: those of the machine. */
+  readonly dnsServers?: readonly string[] | undefined;
 };
 
 /** A setting that stops the start: one sentence that names it, what it holds and what it should hold. */

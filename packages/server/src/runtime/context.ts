@@ -1,5 +1,6 @@
 import type { Db } from '../storage/db.ts';
 import type { Config } from './config.ts';
+import type { FindTxt } from './dns-txt.ts';
 import type { Log } from './log.ts';
 import type { Metrics } from './metrics.ts';
 import type { SafeFetch } from './safe-fetch.ts';
@@ -15,6 +16,8 @@ export type App = {
   readonly log: Log;
   readonly secrets: Secrets;
   readonly metrics: Metrics;
+  /** Absent: nobody can prove a domain. */
+  readonly findTxt?: FindTxt | undefined;
   /** Absent: everybody may grant whatever the MCP server has. */
   readonly permittedScopes?: ScopePolicy | undefined;
 };
