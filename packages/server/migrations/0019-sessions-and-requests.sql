@@ -63,11 +63,11 @@ create index passkeys_of_a_user on passkeys (environment_id, user_id, id);
 
 -- What became of each authorization request, for those who run applications and MCP servers. Ids grow with time.
 create table auth_requests (
-  environment_id text not null references environments (id),
+  environment_id text not null,
   id text not null,                            -- req_ and digits
   state text not null check (state in ('INITIATED', 'PENDING', 'SUCCESS', 'FAILED')),
   reason text,                                 -- of a failure, machine-readable
-  workflow text not null,                      -- how the person signs in: HOSTED, or the kind of connection
+  workflow text not null,                      -- what it is for: MCP or LOGIN
   flow_id text,                                -- joins the events of the flow
   email text,
   email_key text,

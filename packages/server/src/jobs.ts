@@ -2,6 +2,7 @@ import { reapClients } from './clients/reap-clients.job.ts';
 import { sendMails, sweepMails } from './email/send-mails.job.ts';
 import { addUpCounts } from './environments/row-counts.job.ts';
 import { cleanUpGrants, eraseSalts } from './grants/clean-up.job.ts';
+import { forgetAuthRequests } from './login/forget-auth-requests.job.ts';
 import { sweepLogins } from './login/sweep-logins.job.ts';
 import type { Job } from './runtime/jobs.ts';
 
@@ -14,6 +15,7 @@ export const jobs: readonly Job[] = [
   { name: 'erase salts of refresh tokens', everyMs: 15 * SECOND, run: eraseSalts },
   { name: 'sweep mails', everyMs: 10 * MINUTE, run: sweepMails },
   { name: 'sweep logins', everyMs: MINUTE, run: sweepLogins },
+  { name: 'forget authorization requests', everyMs: 10 * MINUTE, run: forgetAuthRequests },
   { name: 'clean up grants', everyMs: 10 * MINUTE, run: cleanUpGrants },
   { name: 'add up counts', everyMs: 10 * SECOND, run: addUpCounts },
   { name: 'reap clients', everyMs: 60 * MINUTE, run: reapClients },

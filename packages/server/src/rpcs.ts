@@ -36,6 +36,8 @@ import { createCalls, type Service, service } from './http/calls.ts';
 import { mountConnect } from './http/connect.ts';
 import { describeApi } from './http/openapi.ts';
 import { mountRest } from './http/rest.ts';
+import { authRequestsRpc } from './login/auth-requests.rpc.ts';
+import { revokeSessionsRpc } from './login/revoke-sessions.rpc.ts';
 import { mcpServerSettingsRpc } from './mcp/mcp-server-settings.rpc.ts';
 import { mcpServersRpc } from './mcp/mcp-servers.rpc.ts';
 import { authenticateCaller } from './oauth/token/authenticate-caller.ts';
@@ -47,6 +49,7 @@ import { permissionsRpc } from './roles/permissions.rpc.ts';
 import { rolePermissionsRpc } from './roles/role-permissions.rpc.ts';
 import { rolesRpc } from './roles/roles.rpc.ts';
 import type { App } from './runtime/context.ts';
+import { sessionsRpc } from './sessions/sessions.rpc.ts';
 import { domainsRpc } from './sso/domains.rpc.ts';
 
 /**
@@ -68,13 +71,13 @@ export const services: readonly Service[] = [
     userConsentsRpc,
     registerClientRpc,
   ),
-  service(SessionService),
+  service(SessionService, sessionsRpc, revokeSessionsRpc),
   service(AuthService),
   service(PasswordlessService),
   service(WebAuthnService),
   service(TOTPService),
   service(ApiTokenService, apiKeysRpc),
-  service(AuditLogsService),
+  service(AuditLogsService, authRequestsRpc),
   service(EventsService),
   service(WebhookService),
   service(InterceptorService),

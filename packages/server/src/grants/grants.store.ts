@@ -69,15 +69,19 @@ export async function endGrantRowsOfConsent(
   );
 }
 
-/** The grants that one browser session made (AS-114). */
-export async function endGrantRowsOfSession(
+/** The grants that browser sessions of one person made (AS-114). */
+export async function endGrantRowsOfSessions(
   db: Db,
-  by: Ending & { readonly sessionId: string; readonly userId: string; readonly event: Event },
+  by: Ending & {
+    readonly sessionIds: readonly string[];
+    readonly userId: string;
+    readonly event: Event;
+  },
 ): Promise<EndedGrant[]> {
   return await endWithHandles(
     db,
     by,
-    sql`g.user_id = ${by.userId} and g.session_id = ${by.sessionId}`,
+    sql`g.user_id = ${by.userId} and g.session_id = any(${by.sessionIds}::text[])`,
     by.event,
     true,
   );

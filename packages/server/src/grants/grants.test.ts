@@ -7,7 +7,7 @@ import {
   endGrant,
   endGrantsOfClient,
   endGrantsOfServer,
-  endGrantsOfSession,
+  endGrantsOfSessions,
   endGrantsOfUser,
   revokeConsent,
 } from './grants.ts';
@@ -198,9 +198,9 @@ for (const engine of engines) {
           sql`update sessions set ended_because = 'revoked' where id = ${rows.sessionId}`,
         );
         assert.equal((await find(ctx, token)).live.ended, 'session');
-        await endGrantsOfSession(ctx, {
+        await endGrantsOfSessions(ctx, {
           userId: person.userId,
-          sessionId: rows.sessionId,
+          sessionIds: [rows.sessionId],
           because: 'revoked',
         });
         assert.ok((await entriesOf(ctx, person.serverId)).some(({ value }) => value === handle));

@@ -15,7 +15,7 @@ import {
   endGrantRowsOfClient,
   endGrantRowsOfConsent,
   endGrantRowsOfServer,
-  endGrantRowsOfSession,
+  endGrantRowsOfSessions,
   endGrantRowsOfUser,
   revokeAllOfServer,
 } from './grants.store.ts';
@@ -108,20 +108,20 @@ export async function endGrantsOfServer(
   });
 }
 
-/** What one browser session allowed: an administrator revoked the session (AS-114). */
-export async function endGrantsOfSession(
+/** What browser sessions of one person allowed: an administrator revoked them (AS-114). */
+export async function endGrantsOfSessions(
   ctx: Ctx,
-  by: { userId: string; sessionId: string; because: string },
+  by: { userId: string; sessionIds: readonly string[]; because: string },
 ): Promise<EndedGrant[]> {
   const event = eventOf(ctx, {
     type: 'grants.ended',
     userId: by.userId,
-    data: { because: by.because, sessionId: by.sessionId },
+    data: { because: by.because, sessionIds: by.sessionIds },
   });
-  return await endGrantRowsOfSession(ctx.db, {
+  return await endGrantRowsOfSessions(ctx.db, {
     ...ending(ctx, by.because),
     userId: by.userId,
-    sessionId: by.sessionId,
+    sessionIds: by.sessionIds,
     event,
   });
 }

@@ -4,6 +4,7 @@ import { signInTo } from '../pages/purpose.ts';
 import { type Ctx, withDb } from '../runtime/context.ts';
 import { type SignInMethod, startSession } from '../sessions/sessions.ts';
 import { provenUser } from '../users/users.ts';
+import { logFailure } from './auth-requests.ts';
 import { sessionCookie, setSessionCookie } from './browser.ts';
 import { type LoginRequest, setPromptDone } from './login-requests.store.ts';
 import { factsOf } from './login-requests.ts';
@@ -39,12 +40,10 @@ export async function completeSignIn(
     const person = { email: code.email, key: code.emailKey, name: code.displayName };
     const user = await provenUser(inside, person);
     if (!user.enabled) {
-      await recordFor(inside, {
+      await logFailure(inside, login, {
         type: 'sign_in.failed',
-        outcome: 'failure',
         reason: 'user-disabled',
         userId: user.id,
-        ...eventFacts(login),
       });
       return { kind: 'disabled', userId: user.id };
     }

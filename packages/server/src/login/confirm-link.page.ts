@@ -1,10 +1,10 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { recordFor } from '../events/events.ts';
 import { readForm } from '../http/forms.ts';
 import { confirmLinkPage, linkCodePage } from '../pages/confirm-link.ts';
 import type { FormTarget } from '../pages/parts.ts';
 import { type App, type Ctx, withDb } from '../runtime/context.ts';
 import { equalBytes, sha256 } from '../runtime/hash.ts';
+import { logFailure } from './auth-requests.ts';
 import { browserIfAny, browserOf, sessionsOfRequest } from './browser.ts';
 import { completeSignIn } from './complete-sign-in.ts';
 import { CSRF_FIELD, checkPost, csrfToken, type FormBinding } from './csrf.ts';
@@ -14,7 +14,7 @@ import { factsOf, isOver, loginPath } from './login-requests.ts';
 import { PageError } from './page-error.ts';
 import { frameOf, pageHandler, seeOther, sendPage } from './page-reply.ts';
 import { findCodeByLink, refuseCode, type SignInCode } from './sign-in-codes.store.ts';
-import { eventFacts, pairingCode } from './sign-in-codes.ts';
+import { pairingCode } from './sign-in-codes.ts';
 import { countSignInPost } from './sign-in-limits.ts';
 import { frameOfLogin } from './visit.ts';
 
@@ -154,11 +154,9 @@ async function refuse(ctx: Ctx, reply: FastifyReply, link: Link): Promise<Fastif
   await ctx.db.transaction(async (tx) => {
     if (!(await refuseCode(tx, { environmentId, id: code.id, now }))) return;
     await endLoginRequest(tx, { environmentId, id: login.id, now });
-    await recordFor(withDb(ctx, tx), {
+    await logFailure(withDb(ctx, tx), login, {
       type: 'sign_in.refused_by_person',
-      outcome: 'failure',
       reason: 'not-asked-for',
-      ...eventFacts(login),
       data: { sameBrowser: link.isOwn },
     });
   });

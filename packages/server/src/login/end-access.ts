@@ -1,7 +1,8 @@
-import { recordFor } from '../events/events.ts';
-import { endGrantsOfSession, endGrantsOfUser } from '../grants/grants.ts';
+import { endGrantsOfSessions, endGrantsOfUser } from '../grants/grants.ts';
 import { type Ctx, withDb } from '../runtime/context.ts';
-import { endSessions, endSessionsOfUser } from '../sessions/sessions.store.ts';
+import { recordEndings } from '../sessions/session-events.ts';
+import { endActiveSessions, type SessionRecord } from '../sessions/session-records.store.ts';
+import { endSessionsOfUser } from '../sessions/sessions.store.ts';
 import { disableUser } from '../users/users.ts';
 
 /**
@@ -23,30 +24,35 @@ export async function disablePerson(ctx: Ctx, userId: string): Promise<boolean> 
 const BY_ADMINISTRATOR = 'admin';
 
 /**
- * An administrator ends one session, with what was allowed in it (AS-114).
+ * An administrator ends one session or all of one person's, as far as they are active, with what was allowed in them (AS-114).
+ * Of parallel callers one gets a session.
  *
- * @returns false when it is not a live session of this environment
+ * @returns the sessions that this call ended, newest first
  */
-export async function revokeSession(ctx: Ctx, sessionId: string): Promise<boolean> {
+export async function revokeSessions(
+  ctx: Ctx,
+  which: { readonly id: string } | { readonly userId: string },
+): Promise<SessionRecord[]> {
   const because = BY_ADMINISTRATOR;
-  const { environmentId } = ctx;
   return await ctx.db.transaction(async (tx) => {
     const inside = withDb(ctx, tx);
-    const [ended] = await endSessions(tx, {
+    const { environmentId } = ctx;
+    const ended = await endActiveSessions(tx, {
+      ...which,
       environmentId,
-      ids: [sessionId],
       because,
       now: ctx.now(),
     });
-    if (!ended) return false;
-    const { userId } = ended;
-    await endGrantsOfSession(inside, { userId, sessionId, because });
-    await recordFor(inside, {
-      type: 'session.ended',
-      reason: because,
-      userId,
-      data: { sessionId },
-    });
-    return true;
+    const userId = ended[0]?.userId;
+    if (userId === undefined) return [];
+    const sessionIds = ended.map(({ id }) => id);
+    await endGrantsOfSessions(inside, { userId, sessionIds, because });
+    await recordEndings(inside, ended);
+    return ended;
   });
+}
+
+/** The same for one session. False when it is not an active session of this environment. */
+export async function revokeSession(ctx: Ctx, sessionId: string): Promise<boolean> {
+  return (await revokeSessions(ctx, { id: sessionId })).length === 1;
 }

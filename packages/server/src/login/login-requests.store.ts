@@ -1,5 +1,6 @@
 import type { Purpose } from '../pages/purpose.ts';
 import { type Db, json, sql } from '../storage/db.ts';
+import { authRequestSql } from './auth-requests.store.ts';
 
 /** What an authorization request froze for the pages that follow it. */
 export type LoginDetails = {
@@ -22,6 +23,8 @@ export type LoginRequest = {
   readonly id: string;
   readonly browserHash: Uint8Array;
   readonly flowId: string;
+  /** Its line in the log of authorization requests. */
+  readonly authRequestId: string | undefined;
   /** Issuer of the authorization endpoint that was called: E or R. */
   readonly issuer: string;
   readonly clientId: string;
@@ -53,6 +56,7 @@ type Row = {
   id: string;
   browser_hash: Uint8Array;
   flow_id: string;
+  auth_request_id: string | null;
   issuer: string;
   client_id: string;
   mcp_server_id: string | null;
@@ -72,7 +76,7 @@ type Row = {
   ended_at: Date | null;
 };
 
-const columns = sql`id, browser_hash, flow_id, issuer, client_id, mcp_server_id, redirect_uri, request, email_key, email, prompt_done,
+const columns = sql`id, browser_hash, flow_id, auth_request_id, issuer, client_id, mcp_server_id, redirect_uri, request, email_key, email, prompt_done,
   decision, decision_digest, decided_at, decided_session_id, code_sealed, code_hash, created_at, expires_at, ended_at`;
 
 function fromRow(row: Row): LoginRequest {
@@ -81,6 +85,7 @@ function fromRow(row: Row): LoginRequest {
     id: row.id,
     browserHash: row.browser_hash,
     flowId: row.flow_id,
+    authRequestId: row.auth_request_id ?? undefined,
     issuer: row.issuer,
     clientId: row.client_id,
     mcpServerId: row.mcp_server_id ?? undefined,
@@ -110,6 +115,7 @@ export type NewLoginRequest = {
   id: string;
   browserHash: Uint8Array;
   flowId: string;
+  authRequestId: string;
   issuer: string;
   clientId: string;
   mcpServerId: string | undefined;
@@ -120,10 +126,12 @@ export type NewLoginRequest = {
   expiresAt: Date;
 };
 
+/** Freezes a request and begins its line in the log. */
 export async function insertLoginRequest(db: Db, row: NewLoginRequest): Promise<void> {
   await db.rows(sql`
-    insert into login_requests (environment_id, id, browser_hash, flow_id, issuer, client_id, mcp_server_id, redirect_uri, request, network, created_at, expires_at)
-    values (${row.environmentId}, ${row.id}, ${row.browserHash}, ${row.flowId}, ${row.issuer}, ${row.clientId}, ${row.mcpServerId}, ${row.redirectUri},
+    with log as (${authRequestSql({ ...row, id: row.authRequestId })})
+    insert into login_requests (environment_id, id, browser_hash, flow_id, auth_request_id, issuer, client_id, mcp_server_id, redirect_uri, request, network, created_at, expires_at)
+    values (${row.environmentId}, ${row.id}, ${row.browserHash}, ${row.flowId}, (select id from log), ${row.issuer}, ${row.clientId}, ${row.mcpServerId}, ${row.redirectUri},
       ${json(row.details)}, ${row.network}, ${row.now}, ${row.expiresAt})`);
 }
 
@@ -152,6 +160,9 @@ export async function findLoginRequest(
   return rows[0] && fromRow(rows[0]);
 }
 
+/** Clients that a session remembers. */
+const MOST_CLIENTS = 100;
+
 type LiveRequest = { environmentId: string; id: string; now: Date };
 
 /** Notes the address that was typed, and locks the row for the rest of the transaction. False when the request is over or decided. */
@@ -160,9 +171,15 @@ export async function setLoginEmail(
   by: LiveRequest & { email: string; emailKey: string },
 ): Promise<boolean> {
   const rows = await db.rows(sql`
-    update login_requests set email = ${by.email}, email_key = ${by.emailKey}
-     where environment_id = ${by.environmentId} and id = ${by.id} and ended_at is null and expires_at > ${by.now} and decision is null
-    returning id`);
+    with noted as (
+      update login_requests set email = ${by.email}, email_key = ${by.emailKey}
+       where environment_id = ${by.environmentId} and id = ${by.id} and ended_at is null and expires_at > ${by.now} and decision is null
+      returning auth_request_id
+    ), log as (
+      update auth_requests a set state = 'PENDING', reason = null, email = ${by.email}, email_key = ${by.emailKey}, updated_at = ${by.now}
+        from noted where a.environment_id = ${by.environmentId} and a.id = noted.auth_request_id and a.state <> 'SUCCESS'
+    )
+    select 1 from noted`);
   return rows.length === 1;
 }
 
@@ -175,7 +192,10 @@ export async function setPromptDone(db: Db, by: LiveRequest): Promise<boolean> {
   return rows.length === 1;
 }
 
-/** The first decision is the only one: false when there was one before, or the request is over (AS-128). */
+/**
+ * The first decision is the only one: false when there was one before, or the request is over (AS-128). The log and the session
+ * learn of it in the same statement.
+ */
 export async function decideLoginRequest(
   db: Db,
   by: LiveRequest & {
@@ -185,11 +205,27 @@ export async function decideLoginRequest(
     code?: { sealed: Uint8Array; hash: Uint8Array } | undefined;
   },
 ): Promise<boolean> {
+  const allowed = by.kind === 'allow';
   const rows = await db.rows(sql`
-    update login_requests set decision = ${by.kind}, decision_digest = ${by.digest}, decided_at = ${by.now}, decided_session_id = ${by.sessionId},
-      code_sealed = ${by.code?.sealed}, code_hash = ${by.code?.hash}
-     where environment_id = ${by.environmentId} and id = ${by.id} and ended_at is null and expires_at > ${by.now} and decision is null
-    returning id`);
+    with decided as (
+      update login_requests set decision = ${by.kind}, decision_digest = ${by.digest}, decided_at = ${by.now}, decided_session_id = ${by.sessionId},
+        code_sealed = ${by.code?.sealed}, code_hash = ${by.code?.hash}
+       where environment_id = ${by.environmentId} and id = ${by.id} and ended_at is null and expires_at > ${by.now} and decision is null
+      returning auth_request_id, client_id
+    ), log as (
+      update auth_requests a set state = ${allowed ? 'SUCCESS' : 'FAILED'}, reason = ${allowed ? undefined : 'access_denied'}, user_id = u.id, email = u.email, email_key = u.email_key,
+        organization_id = coalesce(a.organization_id, s.organization_id), updated_at = ${by.now}
+        from decided, sessions s join users u on u.environment_id = s.environment_id and u.id = s.user_id
+       where a.environment_id = ${by.environmentId} and a.id = decided.auth_request_id and s.environment_id = ${by.environmentId} and s.id = ${by.sessionId}
+    ), named as (
+      select case c.registration when 'metadata-document' then c.handle else c.id end as client_id
+        from decided join clients c on c.environment_id = ${by.environmentId} and c.id = decided.client_id where ${allowed}
+    ), noted as (
+      update sessions s set authenticated_clients = s.authenticated_clients || jsonb_build_array(jsonb_strip_nulls(jsonb_build_object('client_id', named.client_id, 'organization_id', s.organization_id)))
+        from named where s.environment_id = ${by.environmentId} and s.id = ${by.sessionId} and jsonb_array_length(s.authenticated_clients) < ${MOST_CLIENTS}
+         and not s.authenticated_clients @> jsonb_build_array(jsonb_build_object('client_id', named.client_id))
+    )
+    select 1 from decided`);
   return rows.length === 1;
 }
 

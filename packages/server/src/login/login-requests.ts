@@ -6,7 +6,7 @@ import { edgeOf } from '../http/edge.ts';
 import type { Problem } from '../pages/error-problem.ts';
 import { goal } from '../pages/purpose.ts';
 import type { Ctx } from '../runtime/context.ts';
-import { newSecret } from '../runtime/ids.ts';
+import { newId, newSecret } from '../runtime/ids.ts';
 import { BROWSER_COOKIE, browserIfAny, sameBrowser } from './browser.ts';
 import {
   findLoginRequest,
@@ -47,6 +47,7 @@ export async function createLoginRequest(ctx: Ctx, login: NewLogin): Promise<Cre
     mcpServerId: login.mcpServerId,
     environmentId,
     id,
+    authRequestId: newId(ctx, 'req'),
     network,
     now,
     expiresAt: new Date(now.getTime() + LOGIN_REQUEST_MS),

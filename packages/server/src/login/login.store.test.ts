@@ -17,6 +17,7 @@ const request: requests.NewLoginRequest = {
   id,
   browserHash: sha256('browser'),
   flowId: 'flow_1',
+  authRequestId: 'req_1',
   issuer: 'https://e.example',
   clientId: 'skc_1',
   mcpServerId: undefined,

@@ -33,6 +33,8 @@ function session(id: string, tokenName: string, userId = 'usr_1'): store.NewSess
     userId,
     method: 'email-code',
     now,
+    idleSeconds: 7 * 86_400,
+    organizationId: undefined,
     idleExpiresAt: after(7),
     absoluteExpiresAt: after(30),
     address: '127.0.0.1',
@@ -65,12 +67,8 @@ for (const engine of engines) {
     assert.deepEqual(await find(db, ['a'], { browserHash: sha256('other') }), []);
     assert.deepEqual(await find(db, ['a'], { environmentId: 'env_2' }), []);
     assert.deepEqual(await find(db, ['a'], { now: after(7) }), [], 'idle');
-    await store.touchSession(db, {
-      environmentId,
-      id: 'ses_1',
-      now: after(6),
-      idleExpiresAt: after(99),
-    });
+    for (const day of [6, 12, 18, 24])
+      await store.touchSession(db, { environmentId, id: 'ses_1', now: after(day) });
     assert.equal((await find(db, ['a'], { now: after(29) })).length, 1);
     assert.deepEqual(await find(db, ['a'], { now: after(30) }), [], 'absolute');
     await setUserEnabled(db, { environmentId, id: 'usr_1', enabled: false, now });

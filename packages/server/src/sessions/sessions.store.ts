@@ -72,8 +72,12 @@ export type NewSession = {
   userId: string;
   method: SignInMethod;
   now: Date;
+  /** Absent: being idle ends nothing. */
+  idleSeconds: number | undefined;
   idleExpiresAt: Date;
   absoluteExpiresAt: Date;
+  /** The organization it is open in. */
+  organizationId: string | undefined;
   address: string;
   userAgent: string;
 };
@@ -82,9 +86,10 @@ export type NewSession = {
 export async function insertSession(db: Db, session: NewSession): Promise<boolean> {
   const rows = await db.rows(sql`
     insert into sessions (environment_id, id, token_hash, browser_hash, user_id, method, authenticated_at, created_at, last_active_at,
-      idle_expires_at, absolute_expires_at, address, user_agent)
+      idle_seconds, idle_expires_at, absolute_expires_at, organization_id, authenticated_organizations, address, user_agent)
     values (${session.environmentId}, ${session.id}, ${session.tokenHash}, ${session.browserHash}, ${session.userId}, ${session.method}, ${session.now},
-      ${session.now}, ${session.now}, ${session.idleExpiresAt}, ${session.absoluteExpiresAt}, ${session.address}, ${session.userAgent})
+      ${session.now}, ${session.now}, ${session.idleSeconds}, ${session.idleExpiresAt}, ${session.absoluteExpiresAt}, ${session.organizationId},
+      ${session.organizationId === undefined ? [] : [session.organizationId]}::text[], ${session.address}, ${session.userAgent})
     on conflict (environment_id, id) do nothing
     returning id`);
   return rows.length === 1;
@@ -96,7 +101,9 @@ export type Renewal = Omit<NewSession, 'browserHash' | 'userId'> & { oldTokenHas
 export async function renewSession(db: Db, by: Renewal): Promise<boolean> {
   const rows = await db.rows(sql`
     update sessions set token_hash = ${by.tokenHash}, method = ${by.method}, authenticated_at = ${by.now}, last_active_at = ${by.now},
-      idle_expires_at = ${by.idleExpiresAt}, absolute_expires_at = ${by.absoluteExpiresAt}, address = ${by.address}, user_agent = ${by.userAgent}
+      idle_seconds = ${by.idleSeconds}, idle_expires_at = ${by.idleExpiresAt}, absolute_expires_at = ${by.absoluteExpiresAt},
+      organization_id = coalesce(organization_id, ${by.organizationId}), authenticated_organizations = case when ${by.organizationId}::text is null
+        or ${by.organizationId} = any(authenticated_organizations) then authenticated_organizations else authenticated_organizations || ${by.organizationId}::text end, address = ${by.address}, user_agent = ${by.userAgent}
      where environment_id = ${by.environmentId} and id = ${by.id} and token_hash = ${by.oldTokenHash} and ended_at is null
     returning id`);
   return rows.length === 1;
@@ -114,13 +121,14 @@ export async function replaceToken(
   return rows.length === 1;
 }
 
-/** Use keeps a session alive, up to its absolute end. */
+/** Use keeps a session alive, up to its absolute end: by the idle time that was its policy when it began. */
 export async function touchSession(
   db: Db,
-  by: { environmentId: string; id: string; now: Date; idleExpiresAt: Date },
+  by: { environmentId: string; id: string; now: Date },
 ): Promise<void> {
   await db.rows(sql`
-    update sessions set last_active_at = ${by.now}, idle_expires_at = ${by.idleExpiresAt}
+    update sessions set last_active_at = ${by.now},
+      idle_expires_at = case when idle_seconds is null then absolute_expires_at else ${by.now}::timestamptz + make_interval(secs => idle_seconds) end
      where environment_id = ${by.environmentId} and id = ${by.id} and ended_at is null and last_active_at < ${by.now}`);
 }
 

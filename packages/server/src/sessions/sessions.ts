@@ -3,6 +3,7 @@ import { recordFor } from '../events/events.ts';
 import type { Ctx } from '../runtime/context.ts';
 import { equalBytes, sha256 } from '../runtime/hash.ts';
 import { newId, newSecret } from '../runtime/ids.ts';
+import { sessionTerms } from './session-terms.ts';
 import {
   endSessions,
   type FoundSession,
@@ -23,8 +24,6 @@ export const SESSION_COOKIE = 'session';
 /** How long the browser may keep it: as long as a session can live. */
 export const SESSION_COOKIE_SECONDS = APPLICATION_SESSION_POLICY.absoluteMinutes * 60;
 
-const IDLE_MS = APPLICATION_SESSION_POLICY.idleMinutes * 60_000;
-const ABSOLUTE_MS = APPLICATION_SESSION_POLICY.absoluteMinutes * 60_000;
 const TOUCH_EVERY_MS = 60_000;
 const MOST_ACCOUNTS = 5;
 const ID_ATTEMPTS = 5;
@@ -75,13 +74,16 @@ export async function startSession(
   const { db, environmentId } = ctx;
   const now = ctx.now();
   const token = newSecret(ctx);
+  const { organizationId, idleSeconds, absoluteSeconds } = await sessionTerms(ctx, by.userId);
   const fresh = {
     environmentId,
     tokenHash: sha256(token),
     method: by.method,
     now,
-    idleExpiresAt: new Date(now.getTime() + IDLE_MS),
-    absoluteExpiresAt: new Date(now.getTime() + ABSOLUTE_MS),
+    idleSeconds,
+    idleExpiresAt: new Date(now.getTime() + (idleSeconds ?? absoluteSeconds) * 1000),
+    absoluteExpiresAt: new Date(now.getTime() + absoluteSeconds * 1000),
+    organizationId,
     address: ctx.network.address,
     userAgent: ctx.network.userAgent,
   };
@@ -215,10 +217,5 @@ function rawTokens(tokens: readonly string[], kept: readonly FoundSession[]): st
 async function touch(ctx: Ctx, session: Session): Promise<void> {
   const now = ctx.now();
   if (now.getTime() - session.lastActiveAt.getTime() < TOUCH_EVERY_MS) return;
-  await touchSession(ctx.db, {
-    environmentId: ctx.environmentId,
-    id: session.id,
-    now,
-    idleExpiresAt: new Date(now.getTime() + IDLE_MS),
-  });
+  await touchSession(ctx.db, { environmentId: ctx.environmentId, id: session.id, now });
 }

@@ -3,6 +3,7 @@ import { recordableClientId, resolveClient } from '../../clients/clients.ts';
 import { environmentOf } from '../../environments/environments.ts';
 import { countAgainst, limitApplies, networkOf } from '../../environments/rate-limit.ts';
 import { recordFor } from '../../events/events.ts';
+import { logRefusal } from '../../login/auth-requests.ts';
 import type { Issuer } from '../../mcp/issuer.ts';
 import { isServing } from '../../mcp/mcp-servers.ts';
 import type { Problem } from '../../pages/error-problem.ts';
@@ -67,9 +68,8 @@ export async function authorize(
     return { kind: 'page', problem: { kind: 'not-found' } };
   const found = await proveClient(ctx, issuer, sent);
   if ('kind' in found) {
-    await recordFor(ctx, {
+    await logRefusal(ctx, {
       type: 'authorization.refused',
-      outcome: 'failure',
       reason: found.problem.kind,
       clientId: recordableClientId(sent.params['client_id']),
       mcpServerId: issuer.mcpServer?.id,
@@ -80,9 +80,8 @@ export async function authorize(
     return await examine(ctx, issuer, sent, found);
   } catch (error) {
     if (!(error instanceof OAuthError)) throw error;
-    await recordFor(ctx, {
+    await logRefusal(ctx, {
       type: 'authorization.refused',
-      outcome: 'failure',
       reason: error.code,
       flowId: found.flowId,
       clientId: found.client.id,

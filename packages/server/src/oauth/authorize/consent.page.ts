@@ -1,8 +1,8 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Client } from '../../clients/client.ts';
-import { recordFor } from '../../events/events.ts';
 import { rememberedConsent } from '../../grants/grants.ts';
 import { readForm } from '../../http/forms.ts';
+import { logFailure } from '../../login/auth-requests.ts';
 import { CSRF_FIELD, checkPost, csrfToken, type FormBinding } from '../../login/csrf.ts';
 import { continuePath, factsOf, loginPath, ownLogin } from '../../login/login-requests.ts';
 import { PageError } from '../../login/page-error.ts';
@@ -211,11 +211,9 @@ async function sendError(
   code: OAuthErrorCode,
   description: string,
 ): Promise<FastifyReply> {
-  await recordFor(ctx, {
+  await logFailure(ctx, pending.login, {
     type: 'authorization.refused',
-    outcome: 'failure',
     reason: code,
-    ...factsOf(pending.login),
     userId: pending.signedIn?.user.id,
   });
   const returnUrl = answerUri(ctx, pending.to, { error: code, error_description: description });
