@@ -51,7 +51,7 @@ create table membership_roles (
   constraint membership_roles_membership foreign key (environment_id, organization_id, user_id) references memberships (environment_id, organization_id, user_id) on delete cascade,
   constraint membership_roles_role foreign key (environment_id, role_id) references roles (environment_id, id)
 );
-create index membership_roles_of_a_role on membership_roles (environment_id, role_id, organization_id);
+create index membership_roles_of_a_role on membership_roles (environment_id, role_id, organization_id, user_id);
 
 -- The invitation of a membership; it stays when it was accepted, so that its link can say so.
 create table invitations (

@@ -21,6 +21,12 @@ export type EnvironmentSettings = {
   readonly codeLifetime: number;
   /** New addresses may sign up on the hosted pages. */
   readonly signUpAllowed: boolean;
+  /** How long an invitation to an organization can be accepted, in days. */
+  readonly invitationDays: number;
+  /** Whoever leaves their last organization is deleted (FSA-66). */
+  readonly deleteOrphanUsers: boolean;
+  /** Nobody may leave an organization, or lose the role, as the last who has the role of creators (FSA-65). */
+  readonly keepLastAdministrator: boolean;
   readonly limits: EnvironmentLimits;
   /** In development, limits per network spare loopback unless they were set on purpose. */
   readonly limitsApplyToLoopback: boolean;
@@ -65,6 +71,9 @@ const DEFAULT_SETTINGS: EnvironmentSettings = {
   dcrPublicOnly: false,
   codeLifetime: 60,
   signUpAllowed: true,
+  invitationDays: 15,
+  deleteOrphanUsers: true,
+  keepLastAdministrator: false,
   limits: DEFAULT_LIMITS,
   limitsApplyToLoopback: false,
   allowedClientHosts: [],

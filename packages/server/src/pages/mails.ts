@@ -100,12 +100,13 @@ ${remove !== undefined && html`<p><a class="button" href="${remove}">${t(locale,
   };
 }
 
-function lines(parts: readonly (string | undefined)[]): string {
+/** The text part: paragraphs, those that are there. */
+export function lines(parts: readonly (string | undefined)[]): string {
   return `${parts.filter((part) => part !== undefined).join('\n\n')}\n`;
 }
 
 /** Mail programs load no stylesheets, so the few rules stand in the head; programs that drop them show plain text. */
-function document(locale: Locale, title: string, body: Html, reference: string): string {
+export function document(locale: Locale, title: string, body: Html, reference: string): string {
   return html`<!doctype html>
 <html lang="${locale}" dir="${direction(locale)}">
 <head>

@@ -2,13 +2,15 @@ import type { RolesService } from '@gatewarden/contract/scalekit/v1/roles/roles_
 import type { Slice } from '../http/calls.ts';
 import { checkId, checkText } from '../http/request-checks.ts';
 import type { Ctx } from '../runtime/context.ts';
+import { countRoleUsers } from './assignments.store.ts';
 import { changeOrganizationDefault } from './default-roles.ts';
 import { removeRole, successorOf } from './role-deletion.ts';
 import { changedMessage, requiredRole, roleMessage, roleMessages } from './role-message.ts';
-import { listRoles } from './roles.store.ts';
+import { findOwnOrShared, listRoles } from './roles.store.ts';
 import {
   changeRole,
   createRole,
+  noSuchRole,
   type OrganizationScope,
   organizationScope,
   removeBase,
@@ -52,6 +54,14 @@ export const organizationRolesRpc: Slice<typeof RolesService> = {
   async deleteOrganizationRole(ctx, { orgId, roleName, reassignRoleName }) {
     await removeRole(ctx, await scopeOf(ctx, orgId), roleName, successorOf(reassignRoleName));
     return {};
+  },
+
+  /** Of the organization's own role or, where it has none of that name, of the environment's among its members. */
+  async getOrganizationRoleUsersCount(ctx, { orgId, roleName }) {
+    const scope = await scopeOf(ctx, orgId);
+    const role = await findOwnOrShared(ctx.db, scope, roleName);
+    if (!role) throw noSuchRole(roleName);
+    return { count: await countRoleUsers(ctx.db, scope, role.id) };
   },
 
   async deleteOrganizationRoleBase(ctx, { orgId, roleName }) {

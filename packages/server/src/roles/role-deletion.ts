@@ -1,6 +1,7 @@
 import { ApiError } from '../http/api-error.ts';
 import { invalidField } from '../http/request-checks.ts';
 import type { Ctx } from '../runtime/context.ts';
+import { reassignRole } from './assignments.store.ts';
 import { isInUse } from './permissions.store.ts';
 import { findRole, lockRole, type RoleScope, resolveRole, usesOfRole } from './roles.store.ts';
 import { deleteLocked, noSuchRole } from './roles.ts';
@@ -18,7 +19,8 @@ export function successorOf(
 }
 
 /**
- * Deletes a role that nothing refers to; a successor must be a role of the same scope. The database decides, whatever races.
+ * Deletes a role that nothing refers to; whoever has it gets the successor first, which must be a role of the same scope. The
+ * database decides, whatever races.
  *
  * @throws {ApiError} not_found: no such role; invalid_argument: no such successor; failed_precondition: somebody has it, others
  * extend it, or new members get it
@@ -41,6 +43,8 @@ export async function removeRole(
             next ? 'is the role that is deleted' : 'there is no such role',
             'exists',
           );
+        const { environmentId } = scope;
+        await reassignRole(tx, { environmentId, fromId: role.id, toId: next.id });
       }
       await deleteLocked(ctx, tx, scope, role);
     });

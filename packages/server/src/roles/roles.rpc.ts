@@ -2,6 +2,7 @@ import type { RolesService } from '@gatewarden/contract/scalekit/v1/roles/roles_
 import type { Slice } from '../http/calls.ts';
 import { checkText } from '../http/request-checks.ts';
 import type { Ctx } from '../runtime/context.ts';
+import { countRoleUsers } from './assignments.store.ts';
 import { changeDefaults, type DefaultRole } from './default-roles.ts';
 import { removeRole, successorOf } from './role-deletion.ts';
 import { changedMessage, requiredRole, roleMessage, roleMessages } from './role-message.ts';
@@ -44,6 +45,12 @@ export const rolesRpc: Slice<typeof RolesService> = {
   async deleteRole(ctx, { roleName, reassignRoleName, reassignRoleId }) {
     await removeRole(ctx, scopeOf(ctx), roleName, successorOf(reassignRoleName, reassignRoleId));
     return {};
+  },
+
+  async getRoleUsersCount(ctx, { roleName }) {
+    const scope = scopeOf(ctx);
+    const { id } = await roleOf(ctx.db, scope, roleName);
+    return { count: await countRoleUsers(ctx.db, scope, id) };
   },
 
   async deleteRoleBase(ctx, { roleName }) {

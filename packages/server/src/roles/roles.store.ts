@@ -77,7 +77,19 @@ export async function findRole(db: Db, scope: RoleScope, name: string): Promise<
   return rows[0] && fromRow(rows[0]);
 }
 
-/** The same, and nobody else can change or delete the role until the transaction ends. */
+/** The role that a name means in the scope, without any lock: an organization's own comes before the environment's. */
+export async function findOwnOrShared(
+  db: Db,
+  scope: RoleScope,
+  name: string,
+): Promise<Role | undefined> {
+  const rows = await db.rows<Row>(
+    sql`${selectRoles(scope)} and ${within(scope)} and lower(r.name) = lower(${name}) order by r.organization_id nulls last limit 1`,
+  );
+  return rows[0] && fromRow(rows[0]);
+}
+
+/** A role that belongs to the scope itself, which nobody else can change or delete until the transaction ends. */
 export async function lockRole(db: Db, scope: RoleScope, name: string): Promise<Role | undefined> {
   const rows = await db.rows<Row>(
     sql`${selectRoles(scope)} and ${ownedBy(scope)} and lower(r.name) = lower(${name}) for update of r`,

@@ -195,3 +195,16 @@ export async function countMembers(
          and (m.status = 'ACTIVE' or (m.status = 'PENDING_INVITE' and i.expires_at > ${by.now})) limit ${by.most}) members`);
   return Number(rows[0]?.count ?? 0n);
 }
+
+/** Whether a person who keeps only these roles leaves no organization without an active member with the role of creators. */
+export async function hasOtherAdministrator(
+  db: Db,
+  by: MembershipKey & { readonly keptRoleIds: readonly string[] },
+): Promise<boolean> {
+  const rows = await db.rows<{ user_id: string }>(sql`
+    select mr.user_id from membership_roles mr
+      join default_roles d on d.environment_id = mr.environment_id and d.creator_role_id = mr.role_id
+      join memberships m on m.environment_id = mr.environment_id and m.organization_id = mr.organization_id and m.user_id = mr.user_id and m.status = 'ACTIVE'
+     where d.creator_role_id <> all(${by.keptRoleIds}::text[]) and mr.environment_id = ${by.environmentId} and mr.organization_id = ${by.organizationId} order by (mr.user_id = ${by.userId}) limit 1`);
+  return rows.length === 0 || rows[0]?.user_id !== by.userId;
+}

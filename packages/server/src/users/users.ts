@@ -1,10 +1,22 @@
+import { isDeepStrictEqual } from 'node:util';
 import { recordFor } from '../events/events.ts';
 import { type Ctx, withDb } from '../runtime/context.ts';
 import { newId } from '../runtime/ids.ts';
 import type { Db } from '../storage/db.ts';
 import type { EmailAddress } from './email-address.ts';
+import { duplicateOf } from './user-errors.ts';
 import { userFacts } from './user-facts.ts';
-import { findUserRow, insertUser, noteProof, setUserEnabled, type User } from './users.store.ts';
+import {
+  findUserRow,
+  insertUser,
+  lockUser,
+  noteProof,
+  setUserEnabled,
+  type User,
+  type UserKey,
+  type UserMembers,
+  updateUser,
+} from './users.store.ts';
 
 export type { User } from './users.store.ts';
 
@@ -43,6 +55,39 @@ export async function provenUser(ctx: Ctx, proof: EmailAddress & { name: string 
     }
   }
   throw new Error('a person could be neither found nor added');
+}
+
+/**
+ * Changes what applications say of a person: `change` gives all members as they are from now on. Two changes at once come one
+ * after the other, so that neither is lost; one that changes nothing leaves no trace.
+ *
+ * @returns undefined when there is no such person
+ * @throws {ApiError} invalid_argument: another person has the external id
+ */
+export async function changeUser(
+  ctx: Ctx,
+  key: UserKey,
+  change: (current: User) => UserMembers,
+): Promise<User | undefined> {
+  const { environmentId } = ctx;
+  try {
+    return await ctx.db.transaction(async (tx) => {
+      const current = await lockUser(tx, { environmentId, key });
+      if (!current) return undefined;
+      const members = change(current);
+      if (isDeepStrictEqual({ ...current, ...members }, current)) return current;
+      const { id } = current;
+      const changed = await updateUser(tx, { environmentId, id, members, now: ctx.now() });
+      await recordFor(withDb(ctx, tx), {
+        type: 'user.updated',
+        userId: id,
+        data: userFacts(changed),
+      });
+      return changed;
+    });
+  } catch (error) {
+    throw duplicateOf(error) ?? error;
+  }
 }
 
 /** What ends with a person's access besides the row itself; slices below hand in what only they know. */

@@ -11,6 +11,16 @@ export const en = {
   'page.newTab': '(opens in a new tab)',
   'error.summary': 'There is a problem',
 
+  // Invitation
+  'invitation.title': 'Join {organization}',
+  'invitation.from': '{inviter} invites you.',
+  'invitation.as': 'You join as',
+  'invitation.other':
+    "You're signed in as {email} in this browser. If you accept, you continue as the person invited.",
+  'invitation.accept': 'Accept the invitation',
+  'joined.title': 'You have joined {organization}',
+  'joined.text': 'You can close this page.',
+
   // Where the person is going
   'purpose.connect': 'to connect {client}',
   'purpose.continue': 'to continue to {goal}',
@@ -35,6 +45,24 @@ export const en = {
   'identify.tooMany': {
     one: 'Too many tries. Wait {count} minute.',
     other: 'Too many tries. Wait {count} minutes.',
+  },
+
+  // Administration portal of an organization
+  'portal.start.title': 'Set up {organization}',
+  'portal.start.about': 'This link opens the administration portal of {organization}, once.',
+  'portal.start.button': 'Start setup',
+  'portal.title': 'Set up {what} for {organization}',
+  'portal.sso': 'single sign-on',
+  'portal.directory': 'directory',
+  'portal.domains': 'domains',
+  'portal.nothing': 'Nothing to set up for {organization}',
+  'portal.nothingWhy': 'None of what this link is for is switched on. Ask whoever gave it to you.',
+  'portal.next.sso': 'Connect the identity provider that your people sign in with.',
+  'portal.next.directory': 'Connect the directory that your people and groups come from.',
+  'portal.next.domains': 'Prove the domains of your email addresses.',
+  'portal.until': {
+    one: 'This portal stays open for {count} more minute in this browser.',
+    other: 'This portal stays open for {count} more minutes in this browser.',
   },
 
   // Sign-up
@@ -250,6 +278,9 @@ export const en = {
   'errors.unexpected.why': 'Nothing was changed.',
   'errors.context.title': 'Start from your app.',
   'errors.context.why': 'This page is part of a sign-in.',
+  'errors.setupLink.title': 'This setup link has ended.',
+  'errors.setupLink.why':
+    'A setup link works for one minute and opens once. Ask whoever gave it to you for a new one.',
   'errors.forbidden.title': "We couldn't be sure this came from you.",
   'errors.forbidden.why':
     'Nothing was changed. Go back to the page you came from, load it again and repeat your choice.',
@@ -324,5 +355,15 @@ export const en = {
   'mail.connected.wasYou': 'If this was you, there is nothing to do.',
   'mail.connected.notYou': "If it wasn't you, remove the access now:",
   'mail.connected.notYouPlain': "If it wasn't you, tell the people who run {server} now.",
+  'mail.invitation.subject': 'Invitation to {organization}',
+  'mail.invitation.title': 'You are invited to {organization}',
+  'mail.invitation.from': '{inviter} invites you to join {organization}.',
+  'mail.invitation.plain': 'You are invited to join {organization}.',
+  'mail.invitation.days': {
+    one: 'The invitation can be accepted for {count} day.',
+    other: 'The invitation can be accepted for {count} days.',
+  },
+  'mail.invitation.button': 'Open the invitation',
+  'mail.invitation.ignore': "If you don't know what this is about, ignore this email.",
   'mail.reference': 'Reference {reference}',
 } as const;
