@@ -16,10 +16,14 @@ export async function commonConfig(
   env: Variables,
   readFile: (path: string) => Promise<string>,
 ): Promise<
-  Pick<Config, 'client' | 'mail' | 'trustedProxies' | 'tls' | 'metricsToken' | 'logLevel' | 'dnsServers'>
+  Pick<
+    Config,
+    'client' | 'operatorEmail' | 'mail' | 'trustedProxies' | 'tls' | 'metricsToken' | 'logLevel' | 'dnsServers'
+  >
 > {
   return {
     client: environmentClient(env),
+    operatorEmail: env['GATEWARDEN_OPERATOR_EMAIL'] || undefined,
     mail: mailConfig(env),
     trustedProxies: list(env['GATEWARDEN_TRUSTED_PROXIES']),
     tls: await tlsConfig(env, readFile),

@@ -22,6 +22,7 @@ import { mounts } from './mounts.ts';
 import { OPEN_PATHS } from './oauth/discovery/open-paths.ts';
 import { revocationsWritten } from './oauth/revocations/feeds.ts';
 import { openStorage } from './open-storage.ts';
+import { ensureFirstOperator } from './operators/operators.ts';
 import { mountRpcs } from './rpcs.ts';
 import { type Config, isLoopbackHost, warnAboutConfig } from './runtime/config.ts';
 import type { App, Ctx, ScopePolicy } from './runtime/context.ts';
@@ -98,6 +99,7 @@ async function serve(app: App, database: Database, ownsDatabase: boolean): Promi
   await ensureSigningKeys(app, environment.id);
   for (const { id } of await allEnvironments(app)) await checkSigningKeys(app, id);
   const client = await ensureEnvironmentClient(app, environment);
+  await ensureFirstOperator(contextIn(app, environment));
   await listenForChanges(database);
   const http = createHttp({
     environmentOf: sitesOf(app, await allEnvironments(app)),
@@ -121,20 +123,24 @@ async function serve(app: App, database: Database, ownsDatabase: boolean): Promi
   await http.listen({ port: app.config.port, host: app.config.host });
   // Last, so that a start that fails leaves nothing running.
   const background = startJobs(app, jobs);
-  const ctx = (): Ctx => ({
-    ...app,
-    environmentId: environment.id,
-    issuer: environment.url,
-    requestId: 'req_startup',
-    network: { address: '127.0.0.1', userAgent: 'gatewarden' },
-  });
   return {
     url: environment.url,
     environment,
     client,
     app,
-    context: ctx,
+    context: () => contextIn(app, environment),
     close: closing(http, background, ownsDatabase ? database : undefined),
+  };
+}
+
+/** For work that no request asked for. */
+function contextIn(app: App, environment: Environment): Ctx {
+  return {
+    ...app,
+    environmentId: environment.id,
+    issuer: environment.url,
+    requestId: 'req_startup',
+    network: { address: '127.0.0.1', userAgent: 'gatewarden' },
   };
 }
 

@@ -4,6 +4,8 @@ import { addUpCounts } from './environments/row-counts.job.ts';
 import { cleanUpGrants, eraseSalts } from './grants/clean-up.job.ts';
 import { forgetAuthRequests } from './login/forget-auth-requests.job.ts';
 import { sweepLogins } from './login/sweep-logins.job.ts';
+import { cleanUpOperatorSessions } from './operators/clean-up.job.ts';
+import { cleanUpPortalLinks } from './portal/clean-up.job.ts';
 import type { Job } from './runtime/jobs.ts';
 
 const SECOND = 1000;
@@ -17,6 +19,8 @@ export const jobs: readonly Job[] = [
   { name: 'sweep logins', everyMs: MINUTE, run: sweepLogins },
   { name: 'forget authorization requests', everyMs: 10 * MINUTE, run: forgetAuthRequests },
   { name: 'clean up grants', everyMs: 10 * MINUTE, run: cleanUpGrants },
+  { name: 'clean up operators', everyMs: 10 * MINUTE, run: cleanUpOperatorSessions },
+  { name: 'clean up portal links', everyMs: 10 * MINUTE, run: cleanUpPortalLinks },
   { name: 'add up counts', everyMs: 10 * SECOND, run: addUpCounts },
   { name: 'reap clients', everyMs: 60 * MINUTE, run: reapClients },
 ];

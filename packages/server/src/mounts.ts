@@ -20,6 +20,7 @@ import { mountRevocation } from './oauth/token/revocation.routes.ts';
 import { mountToken } from './oauth/token/token.routes.ts';
 import { mountUserinfo } from './oauth/token/userinfo.routes.ts';
 import { mountAssets } from './pages/assets.routes.ts';
+import { mountPortal } from './portal/portal.page.ts';
 import type { App, Ctx } from './runtime/context.ts';
 
 /** A slice mounts its own routes. */
@@ -51,5 +52,6 @@ export const mounts: readonly Mount[] = [
   mountConfirmLink,
   mountPickAccount,
   mountLogout,
+  mountPortal,
   mountDevMailbox,
 ];

@@ -29,21 +29,31 @@ import { WorkspaceService } from '@gatewarden/contract/scalekit/v1/workspaces/wo
 import type { FastifyInstance } from 'fastify';
 import { apiKeysRpc } from './api-keys/api-keys.rpc.ts';
 import { clientSecretsRpc } from './clients/client-secrets.rpc.ts';
+import { organizationClientsRpc } from './clients/organization-clients.rpc.ts';
 import { registerClientRpc } from './clients/register-client.rpc.ts';
 import { resourceClientsRpc } from './clients/resource-clients.rpc.ts';
 import { userConsentsRpc } from './clients/user-consents.rpc.ts';
+import { directoriesRpc } from './directory/directories.rpc.ts';
+import { directoryPeopleRpc } from './directory/directory-people.rpc.ts';
+import { userAttributesRpc } from './environments/user-attributes.rpc.ts';
 import { createCalls, type Service, service } from './http/calls.ts';
 import { mountConnect } from './http/connect.ts';
 import { describeApi } from './http/openapi.ts';
+import type { PageCallers } from './http/page-callers.ts';
 import { mountRest } from './http/rest.ts';
 import { authRequestsRpc } from './login/auth-requests.rpc.ts';
 import { revokeSessionsRpc } from './login/revoke-sessions.rpc.ts';
+import { personOf } from './login/session-caller.ts';
 import { mcpServerSettingsRpc } from './mcp/mcp-server-settings.rpc.ts';
 import { mcpServersRpc } from './mcp/mcp-servers.rpc.ts';
 import { authenticateCaller } from './oauth/token/authenticate-caller.ts';
+import { membersRpc } from './operators/members.rpc.ts';
+import { operatorOf } from './operators/operator-sessions.ts';
 import { organizationPoliciesRpc } from './organizations/organization-policies.rpc.ts';
 import { organizationsRpc } from './organizations/organizations.rpc.ts';
 import { mountOpenApi } from './pages/openapi.routes.ts';
+import { portalLinksRpc } from './portal/portal-links.rpc.ts';
+import { portalOf } from './portal/portal-sessions.ts';
 import { organizationRolesRpc } from './roles/organization-roles.rpc.ts';
 import { permissionsRpc } from './roles/permissions.rpc.ts';
 import { rolePermissionsRpc } from './roles/role-permissions.rpc.ts';
@@ -51,17 +61,20 @@ import { rolesRpc } from './roles/roles.rpc.ts';
 import type { App } from './runtime/context.ts';
 import { sessionsRpc } from './sessions/sessions.rpc.ts';
 import { domainsRpc } from './sso/domains.rpc.ts';
+import { memberRolesRpc } from './users/member-roles.rpc.ts';
+import { membershipsRpc } from './users/memberships.rpc.ts';
+import { usersRpc } from './users/users.rpc.ts';
 
 /**
  * All services of the contract, each put together from its slices. Methods that no slice has answer `unimplemented`: a client
  * can tell what this server lacks from what does not exist.
  */
 export const services: readonly Service[] = [
-  service(OrganizationService, organizationsRpc, organizationPoliciesRpc),
+  service(OrganizationService, organizationsRpc, organizationPoliciesRpc, portalLinksRpc),
   service(ConnectionService),
   service(DomainService, domainsRpc),
-  service(DirectoryService),
-  service(UserService),
+  service(DirectoryService, directoriesRpc, directoryPeopleRpc),
+  service(UserService, usersRpc, membershipsRpc, memberRolesRpc),
   service(RolesService, permissionsRpc, rolesRpc, organizationRolesRpc, rolePermissionsRpc),
   service(
     ClientService,
@@ -70,6 +83,7 @@ export const services: readonly Service[] = [
     clientSecretsRpc,
     userConsentsRpc,
     registerClientRpc,
+    organizationClientsRpc,
   ),
   service(SessionService, sessionsRpc, revokeSessionsRpc),
   service(AuthService),
@@ -81,22 +95,25 @@ export const services: readonly Service[] = [
   service(EventsService),
   service(WebhookService),
   service(InterceptorService),
-  service(UserAttributeService),
+  service(UserAttributeService, userAttributesRpc),
   service(EnvironmentService),
   service(EmailService),
   service(KeyManagementService),
   service(SecretService),
-  service(MembersService),
+  service(MembersService, membersRpc),
   service(WorkspaceService),
   service(MigrationService),
   service(McpServerSettingsService, mcpServerSettingsRpc),
-];
-
-/** The management API: gRPC, gRPC-Web, Connect and REST in front of one implementation, and its description. */
   service(WebhookEndpointService),
   service(SigningKeyService),
+];
+
+/** Who may call by the cookies of a page of ours, by the word the page says it with. */
+const pages: PageCallers = { operator: operatorOf, session: personOf, portal: portalOf };
+
+/** The management API: gRPC, gRPC-Web, Connect and REST in front of one implementation, and its description. */
 export function mountRpcs(app: App, http: FastifyInstance): void {
-  const calls = createCalls({ app, authenticateCaller });
+  const calls = createCalls({ app, authenticateCaller, pages });
   mountConnect(http, calls, services);
   mountRest(http, calls, services);
   mountOpenApi(http, () => describeApi(services));

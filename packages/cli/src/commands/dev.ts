@@ -149,6 +149,7 @@ async function developmentConfig(flags: DevFlags, io: Io): Promise<Config> {
   if (!flags.memory && url === undefined) await mkdir(folder, { recursive: true, mode: 0o700 });
   return {
     ...common,
+    operatorEmail: common.operatorEmail ?? 'operator@localhost',
     mode: 'dev',
     url: environmentUrl(
       env['GATEWARDEN_URL'] || `${common.tls ? 'https' : 'http'}://localhost:${port}`,

@@ -5,6 +5,7 @@ import {
 } from '@gatewarden/contract/scalekit/v1/options/options_pb';
 import type { Actor, Ctx } from '../runtime/context.ts';
 import { ApiError } from './api-error.ts';
+import { mayUse } from './caller-rules.ts';
 
 /** Who makes a management call. */
 export type Caller =
@@ -47,6 +48,19 @@ export type AuthenticateCaller = (
   method: DescMethod,
 ) => Promise<Caller>;
 
+/** What a call says of who makes it. */
+export type Proofs = {
+  readonly header: Headers;
+  /** Every `authorization`: some libraries send two. */
+  readonly authorizations: readonly string[];
+  /**
+   * Proves the caller by the cookies of a page of ours; undefined when the call does not say that it comes from one.
+   *
+   * @throws {ApiError} unauthenticated: it does not come from one, or nobody is signed in there
+   */
+  readonly byPage: (ctx: Ctx) => Promise<Caller | undefined>;
+};
+
 /** Whose change it is, for the audit log. */
 export function actorOf(caller: Caller): Actor | undefined {
   switch (caller.kind) {
@@ -76,27 +90,36 @@ const BITS: Readonly<Record<Caller['kind'], number>> = {
 const MOST_TRIED = 2;
 
 /**
- * Whether this call may be made, by the contract's own word on each method. What a method does not say is refused, also to
- * callers who proved who they are; but first of all they have to prove it.
+ * Whether this call may be made: by the contract's own word on each method, and by what the rules say of this caller. What
+ * neither allows is refused, also to callers who proved who they are; but first of all they have to prove it.
  */
 export async function admitCaller(
   ctx: Ctx,
   method: DescMethod,
-  headers: Headers,
-  authorizations: readonly string[],
+  proofs: Proofs,
   authenticate: AuthenticateCaller,
 ): Promise<Caller> {
   const allowed = getOption(method, auth_option).authenticationType;
   if (allowed === AuthenticationType.NONE) return { kind: 'anonymous' };
-  const caller = await firstThatCounts(ctx, method, headers, authorizations, authenticate);
-  if ((allowed & BITS[caller.kind]) === 0 || caller.kind === 'anonymous') {
-    throw new ApiError(
-      'permission_denied',
-      'PERMISSION_DENIED',
-      'this caller may not use this method',
-    );
-  }
-  return caller;
+  const caller = await proven(ctx, method, proofs, authenticate);
+  const isKind = caller.kind !== 'anonymous' && (allowed & BITS[caller.kind]) !== 0;
+  if (isKind && mayUse(caller, method)) return caller;
+  throw new ApiError(
+    'permission_denied',
+    'PERMISSION_DENIED',
+    'this caller may not use this method',
+  );
+}
+
+/** A token decides alone where there is one: whatever else the browser adds is not looked at. */
+async function proven(
+  ctx: Ctx,
+  method: DescMethod,
+  { header, authorizations, byPage }: Proofs,
+  authenticate: AuthenticateCaller,
+): Promise<Caller> {
+  const person = authorizations.length === 0 ? await byPage(ctx) : undefined;
+  return person ?? (await firstThatCounts(ctx, method, header, authorizations, authenticate));
 }
 
 async function firstThatCounts(

@@ -11,8 +11,10 @@ import type { App, Ctx } from '../runtime/context.ts';
 import { ApiError } from './api-error.ts';
 import { type ApiFailure, apiFailure } from './api-failure.ts';
 import { authorizationsOf } from './authorizations.ts';
+import { checkReach } from './caller-rules.ts';
 import { type AuthenticateCaller, actorOf, admitCaller, type Caller } from './callers.ts';
 import { edgeOf } from './edge.ts';
+import { callerOfPage, type PageCallers } from './page-callers.ts';
 import { createValidation } from './validation.ts';
 
 /** What an implementation may know of a call besides its request. */
@@ -51,12 +53,17 @@ export function service<S extends DescService>(desc: S, ...slices: readonly Slic
   return { desc, rpcs };
 }
 
-export type CallsOptions = { readonly app: App; readonly authenticateCaller: AuthenticateCaller };
+export type CallsOptions = {
+  readonly app: App;
+  readonly authenticateCaller: AuthenticateCaller;
+  /** Who may call by the cookies of a page. @default nobody */
+  readonly pages?: PageCallers;
+};
 
 /** A call whose caller has been let in. */
 export type Admitted = { readonly ctx: Ctx; readonly call: Call };
 
-/** What every protocol does with a call, in this order: find the context, check the caller, check the request, run. */
+/** What every protocol does with a call, in this order: find the context, check the caller, whose things it is about, the request, run. */
 export type Calls = {
   /** @throws {ApiError} who calls is not proven, or may not use this method */
   admit(method: DescMethod, request: FastifyRequest, header: Headers): Promise<Admitted>;
@@ -67,7 +74,7 @@ export type Calls = {
 };
 
 /** One pipeline for gRPC, gRPC-Web, Connect and REST, so that none of them can forget a step. */
-export function createCalls({ app, authenticateCaller }: CallsOptions): Calls {
+export function createCalls({ app, authenticateCaller, pages = {} }: CallsOptions): Calls {
   const validate = createValidation();
   const count = (method: DescMethod, code: string): void =>
     app.metrics.count('gatewarden_rpc_total', {
@@ -78,13 +85,12 @@ export function createCalls({ app, authenticateCaller }: CallsOptions): Calls {
     async admit(method, request, header) {
       const { environmentId, issuer, requestId, network } = edgeOf(request);
       const ctx: Ctx = { ...app, environmentId, issuer, requestId, network };
-      const caller = await admitCaller(
-        ctx,
-        method,
+      const proofs = {
         header,
-        authorizationsOf(request),
-        authenticateCaller,
-      );
+        authorizations: authorizationsOf(request),
+        byPage: (on: Ctx) => callerOfPage(on, request, pages),
+      };
+      const caller = await admitCaller(ctx, method, proofs, authenticateCaller);
       return { ctx: { ...ctx, actor: actorOf(caller) }, call: { caller, header } };
     },
     async run(service, method, message, { ctx, call }) {
@@ -95,6 +101,7 @@ export function createCalls({ app, authenticateCaller }: CallsOptions): Calls {
           'NOT_IMPLEMENTED',
           `this server does not have ${method.name}`,
         );
+      checkReach(call.caller, method, message);
       validate(method.input, message);
       const response = create(method.output, await rpc(ctx, message, call));
       count(method, 'ok');

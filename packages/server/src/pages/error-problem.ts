@@ -72,6 +72,8 @@ export type Problem =
       rule?: string | undefined;
     }
   | { kind: 'suspended'; app: string }
+  /** A link to the administration portal: opened before, taken back or too old. */
+  | { kind: 'setup-link-ended' }
   | { kind: 'not-found' };
 
 export type ErrorModel = {
@@ -111,5 +113,6 @@ const facts: Readonly<
   'already-decided': { status: 403, code: 'invalid_request' },
   denied: { status: 400, code: 'access_denied' },
   suspended: { status: 403, code: 'access_denied' },
+  'setup-link-ended': { status: 400, code: 'LINK_EXPIRED' },
   'not-found': { status: 404, code: 'not_found' },
 };

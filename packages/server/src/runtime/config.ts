@@ -15,6 +15,8 @@ export type Config = {
   readonly secretKeys: readonly Uint8Array[];
   /** Environment client to make sure exists at start. */
   readonly client: { readonly id: string; readonly secret: string } | undefined;
+  /** Who owns the first environment while it has no operator. */
+  readonly operatorEmail?: string | undefined;
   readonly mail: { readonly smtpUrl: string; readonly from: string } | undefined;
   readonly trustedProxies: readonly string[];
   readonly tls: { readonly cert: string; readonly key: string } | undefined;
