@@ -2,8 +2,9 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { recordFor } from '../events/events.ts';
 import { signInTo } from '../pages/purpose.ts';
 import { type Ctx, withDb } from '../runtime/context.ts';
+import { recordLogin } from '../sessions/session-events.ts';
 import { type SignInMethod, startSession } from '../sessions/sessions.ts';
-import { provenUser } from '../users/users.ts';
+import { provenUser, type User } from '../users/users.ts';
 import { logFailure } from './auth-requests.ts';
 import { sessionCookie, setSessionCookie } from './browser.ts';
 import { type LoginRequest, setPromptDone } from './login-requests.store.ts';
@@ -49,6 +50,7 @@ export async function completeSignIn(
     }
     const { browserHash } = login;
     const session = await startSession(inside, { userId: user.id, browserHash, method, cookie });
+    await recordLogin(inside, { user, sessionId: session.sessionId, isNew: isNew(user) });
     await setPromptDone(tx, { environmentId, id: login.id, now });
     await recordFor(inside, {
       type: 'sign_in.succeeded',
@@ -68,4 +70,9 @@ export async function completeSignIn(
   }
   setSessionCookie(request, reply, completed.cookie);
   return true;
+}
+
+/** Who exists since their last proof was made by it: all others existed before. */
+function isNew({ createdAt, lastLoginAt }: User): boolean {
+  return lastLoginAt?.getTime() === createdAt.getTime();
 }

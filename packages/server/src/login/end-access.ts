@@ -1,8 +1,11 @@
 import { endGrantsOfSessions, endGrantsOfUser } from '../grants/grants.ts';
 import { type Ctx, withDb } from '../runtime/context.ts';
 import { recordEndings } from '../sessions/session-events.ts';
-import { endActiveSessions, type SessionRecord } from '../sessions/session-records.store.ts';
-import { endSessionsOfUser } from '../sessions/sessions.store.ts';
+import {
+  endActiveSessions,
+  type SessionRecord,
+  type Sessions,
+} from '../sessions/session-records.store.ts';
 import { disableUser } from '../users/users.ts';
 
 /**
@@ -15,7 +18,8 @@ export async function disablePerson(ctx: Ctx, userId: string): Promise<boolean> 
   const because = 'user-disabled';
   return await disableUser(ctx, userId, async (inside) => {
     const { environmentId, db } = inside;
-    await endSessionsOfUser(db, { environmentId, userId, because, now: ctx.now() });
+    const by = { environmentId, userId, because, now: ctx.now() };
+    await recordEndings(inside, await endActiveSessions(db, by));
     await endGrantsOfUser(inside, { userId, because });
   });
 }
@@ -29,10 +33,7 @@ const BY_ADMINISTRATOR = 'admin';
  *
  * @returns the sessions that this call ended, newest first
  */
-export async function revokeSessions(
-  ctx: Ctx,
-  which: { readonly id: string } | { readonly userId: string },
-): Promise<SessionRecord[]> {
+export async function revokeSessions(ctx: Ctx, which: Sessions): Promise<SessionRecord[]> {
   const because = BY_ADMINISTRATOR;
   return await ctx.db.transaction(async (tx) => {
     const inside = withDb(ctx, tx);
@@ -54,5 +55,5 @@ export async function revokeSessions(
 
 /** The same for one session. False when it is not an active session of this environment. */
 export async function revokeSession(ctx: Ctx, sessionId: string): Promise<boolean> {
-  return (await revokeSessions(ctx, { id: sessionId })).length === 1;
+  return (await revokeSessions(ctx, { ids: [sessionId] })).length === 1;
 }

@@ -3,7 +3,7 @@ import { ApiError } from '../http/api-error.ts';
 import type { Slice } from '../http/calls.ts';
 import { checkId } from '../http/request-checks.ts';
 import { noSuchSession, noSuchUser, sessionTimes } from '../sessions/session-message.ts';
-import { findSessionRecord, type SessionRecord } from '../sessions/session-records.store.ts';
+import { findSessionRecord } from '../sessions/session-records.store.ts';
 import { findUserRow } from '../users/users.store.ts';
 import { revokeSessions } from './end-access.ts';
 
@@ -11,7 +11,7 @@ import { revokeSessions } from './end-access.ts';
 export const revokeSessionsRpc: Slice<typeof SessionService> = {
   async revokeSession(ctx, { sessionId }) {
     checkId('session_id', sessionId, 'ses');
-    const [revoked] = await revokeSessions(ctx, { id: sessionId });
+    const [revoked] = await revokeSessions(ctx, { ids: [sessionId] });
     if (revoked) return { revokedSession: sessionTimes(revoked, ctx.now()) };
     const { environmentId } = ctx;
     if (!(await findSessionRecord(ctx.db, { environmentId, id: sessionId }))) throw noSuchSession();
@@ -20,7 +20,7 @@ export const revokeSessionsRpc: Slice<typeof SessionService> = {
 
   async revokeAllUserSessions(ctx, { userId }) {
     checkId('user_id', userId, 'usr');
-    const revoked: SessionRecord[] = await revokeSessions(ctx, { userId });
+    const revoked = await revokeSessions(ctx, { userId });
     const { environmentId } = ctx;
     if (revoked.length === 0 && !(await findUserRow(ctx.db, { environmentId, id: userId })))
       throw noSuchUser();

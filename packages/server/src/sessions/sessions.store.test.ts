@@ -4,6 +4,7 @@ import { sha256 } from '../runtime/hash.ts';
 import { type Db, sql } from '../storage/db.ts';
 import { engines, openTestDatabase } from '../testing/databases.ts';
 import { setUserEnabled } from '../users/users.store.ts';
+import { endActiveSessions } from './session-records.store.ts';
 import * as store from './sessions.store.ts';
 
 const environmentId = 'env_1';
@@ -93,8 +94,12 @@ for (const engine of engines) {
     const [found] = await find(db, ['d'], { now: after(1) });
     assert.deepEqual(found?.session.authenticatedAt, after(1));
     const end = { environmentId, ids: ['ses_1', 'ses_2'], because: 'test', now };
-    assert.deepEqual(await store.endSessions(db, end), [{ id: 'ses_1', userId: 'usr_1' }]);
-    assert.deepEqual(await store.endSessions(db, end), []);
+    const ended = await endActiveSessions(db, { ...end, now: after(1) });
+    assert.deepEqual(
+      ended.map((one) => [one.id, one.userId]),
+      [['ses_1', 'usr_1']],
+    );
+    assert.deepEqual(await endActiveSessions(db, { ...end, now: after(1) }), []);
     assert.equal(await replace('d', 'e'), false);
     assert.deepEqual(await find(db, ['d']), []);
   });
@@ -105,10 +110,8 @@ for (const engine of engines) {
     await store.insertSession(db, session('ses_1', 'a'));
     await store.insertSession(db, { ...session('ses_2', 'b'), browserHash: sha256('other') });
     await store.insertSession(db, session('ses_3', 'c', 'usr_2'));
-    assert.equal(
-      await store.endSessionsOfUser(db, { environmentId, userId: 'usr_1', because: 'test', now }),
-      2,
-    );
+    const own = { environmentId, userId: 'usr_1', because: 'test', now };
+    assert.equal((await endActiveSessions(db, own)).length, 2);
     assert.deepEqual(
       (await find(db, ['a', 'b', 'c'])).map((one) => one.session.id),
       ['ses_3'],

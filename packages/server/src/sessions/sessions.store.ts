@@ -132,29 +132,6 @@ export async function touchSession(
      where environment_id = ${by.environmentId} and id = ${by.id} and ended_at is null and last_active_at < ${by.now}`);
 }
 
-/** Ends sessions by id; those of another environment or ended before are not touched. */
-export async function endSessions(
-  db: Db,
-  by: { environmentId: string; ids: readonly string[]; because: string; now: Date },
-): Promise<{ id: string; userId: string }[]> {
-  const rows = await db.rows<{ id: string; user_id: string }>(sql`
-    update sessions set ended_at = ${by.now}, ended_because = ${by.because}
-     where environment_id = ${by.environmentId} and id = any(${by.ids}::text[]) and ended_at is null
-    returning id, user_id`);
-  return rows.map((row) => ({ id: row.id, userId: row.user_id }));
-}
-
-export async function endSessionsOfUser(
-  db: Db,
-  by: { environmentId: string; userId: string; because: string; now: Date },
-): Promise<number> {
-  const rows = await db.rows(sql`
-    update sessions set ended_at = ${by.now}, ended_because = ${by.because}
-     where environment_id = ${by.environmentId} and user_id = ${by.userId} and ended_at is null
-    returning id`);
-  return rows.length;
-}
-
 /** Whether somebody with this address has ever signed in in this browser. */
 export async function hasSignedInHere(
   db: Db,

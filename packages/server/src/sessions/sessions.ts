@@ -1,11 +1,11 @@
 import { APPLICATION_SESSION_POLICY } from '../environments/session-policy.ts';
-import { recordFor } from '../events/events.ts';
 import type { Ctx } from '../runtime/context.ts';
 import { equalBytes, sha256 } from '../runtime/hash.ts';
 import { newId, newSecret } from '../runtime/ids.ts';
+import { recordEndings } from './session-events.ts';
+import { endActiveSessions, type SessionRecord } from './session-records.store.ts';
 import { sessionTerms } from './session-terms.ts';
 import {
-  endSessions,
   type FoundSession,
   findSessions,
   insertSession,
@@ -100,8 +100,7 @@ export async function startSession(
   const others = found.filter(({ session }) => session.userId !== by.userId);
   const kept = others.slice(0, MOST_ACCOUNTS - 1);
   const dropped = others.slice(MOST_ACCOUNTS - 1).map(({ session }) => session.id);
-  if (dropped.length > 0)
-    await endSessions(db, { environmentId, ids: dropped, because: 'too-many-accounts', now });
+  if (dropped.length > 0) await endByIds(ctx, dropped, 'too-many-accounts');
   return { sessionId, cookie: [token, ...rawTokens(tokens, kept)].join('.') };
 }
 
@@ -168,25 +167,21 @@ async function addSession(ctx: Ctx, session: Omit<NewSession, 'id'>): Promise<st
 }
 
 async function end(ctx: Ctx, sessions: readonly Session[], because: string): Promise<Session[]> {
-  if (sessions.length === 0) return [];
   const ids = sessions.map((session) => session.id);
-  const now = ctx.now();
-  const ended = await endSessions(ctx.db, {
-    environmentId: ctx.environmentId,
-    ids,
-    because,
-    now,
-  });
-  const gone = sessions.filter((session) => ended.some(({ id }) => id === session.id));
-  for (const { id, userId } of gone) {
-    await recordFor(ctx, {
-      type: 'session.ended',
-      reason: because,
-      userId,
-      data: { sessionId: id },
-    });
-  }
-  return gone;
+  const ended = await endByIds(ctx, ids, because);
+  return sessions.filter((session) => ended.some(({ id }) => id === session.id));
+}
+
+async function endByIds(
+  ctx: Ctx,
+  ids: readonly string[],
+  because: string,
+): Promise<SessionRecord[]> {
+  if (ids.length === 0) return [];
+  const { environmentId } = ctx;
+  const ended = await endActiveSessions(ctx.db, { environmentId, ids, because, now: ctx.now() });
+  await recordEndings(ctx, ended);
+  return ended;
 }
 
 async function inOrder(
