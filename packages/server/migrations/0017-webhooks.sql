@@ -67,7 +67,7 @@ create table webhook_deliveries (
 );
 create index webhook_deliveries_due on webhook_deliveries (environment_id, endpoint_id, next_attempt_at) where next_attempt_at is not null;
 create index webhook_deliveries_of_an_endpoint on webhook_deliveries (environment_id, endpoint_id, id);
-create index webhook_deliveries_by_state on webhook_deliveries (environment_id, state, id);
+create index webhook_deliveries_failed on webhook_deliveries (environment_id, endpoint_id, id) where state = 'failed';
 create index webhook_deliveries_by_time on webhook_deliveries (environment_id, created_at);
 alter table webhook_deliveries set (fillfactor = 85, autovacuum_vacuum_scale_factor = 0.02);
 

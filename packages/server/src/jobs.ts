@@ -7,6 +7,8 @@ import { sweepLogins } from './login/sweep-logins.job.ts';
 import { cleanUpOperatorSessions } from './operators/clean-up.job.ts';
 import { cleanUpPortalLinks } from './portal/clean-up.job.ts';
 import type { Job } from './runtime/jobs.ts';
+import { cleanUpEvents, measureWebhooks } from './webhooks/clean-up.job.ts';
+import { deliverWebhooks, finishDeliveries } from './webhooks/deliver.job.ts';
 
 const SECOND = 1000;
 const MINUTE = 60 * SECOND;
@@ -14,6 +16,9 @@ const MINUTE = 60 * SECOND;
 /** Background work, with how often each process turns to it. */
 export const jobs: readonly Job[] = [
   { name: 'send mails', everyMs: SECOND, run: sendMails },
+  { name: 'deliver webhooks', everyMs: SECOND, run: deliverWebhooks, finish: finishDeliveries },
+  { name: 'measure webhooks', everyMs: MINUTE, run: measureWebhooks },
+  { name: 'clean up events', everyMs: 10 * MINUTE, run: cleanUpEvents },
   { name: 'erase salts of refresh tokens', everyMs: 15 * SECOND, run: eraseSalts },
   { name: 'sweep mails', everyMs: 10 * MINUTE, run: sweepMails },
   { name: 'sweep logins', everyMs: MINUTE, run: sweepLogins },

@@ -36,6 +36,7 @@ import { userConsentsRpc } from './clients/user-consents.rpc.ts';
 import { directoriesRpc } from './directory/directories.rpc.ts';
 import { directoryPeopleRpc } from './directory/directory-people.rpc.ts';
 import { userAttributesRpc } from './environments/user-attributes.rpc.ts';
+import { eventsRpc } from './events/events.rpc.ts';
 import { createCalls, type Service, service } from './http/calls.ts';
 import { mountConnect } from './http/connect.ts';
 import { describeApi } from './http/openapi.ts';
@@ -49,6 +50,7 @@ import { mcpServersRpc } from './mcp/mcp-servers.rpc.ts';
 import { authenticateCaller } from './oauth/token/authenticate-caller.ts';
 import { membersRpc } from './operators/members.rpc.ts';
 import { operatorOf } from './operators/operator-sessions.ts';
+import { signingKeysRpc } from './operations/signing-keys.rpc.ts';
 import { organizationPoliciesRpc } from './organizations/organization-policies.rpc.ts';
 import { organizationsRpc } from './organizations/organizations.rpc.ts';
 import { mountOpenApi } from './pages/openapi.routes.ts';
@@ -65,6 +67,10 @@ import { memberRolesRpc } from './users/member-roles.rpc.ts';
 import { membershipsRpc } from './users/memberships.rpc.ts';
 import { usersRpc } from './users/users.rpc.ts';
 
+import { customEventsRpc } from './webhooks/custom-events.rpc.ts';
+import { testEventsRpc } from './webhooks/test-events.rpc.ts';
+import { webhookDeliveriesRpc } from './webhooks/webhook-deliveries.rpc.ts';
+import { webhookEndpointsRpc } from './webhooks/webhook-endpoints.rpc.ts';
 /**
  * All services of the contract, each put together from its slices. Methods that no slice has answer `unimplemented`: a client
  * can tell what this server lacks from what does not exist.
@@ -92,8 +98,8 @@ export const services: readonly Service[] = [
   service(TOTPService),
   service(ApiTokenService, apiKeysRpc),
   service(AuditLogsService, authRequestsRpc),
-  service(EventsService),
-  service(WebhookService),
+  service(EventsService, eventsRpc, customEventsRpc),
+  service(WebhookService, testEventsRpc),
   service(InterceptorService),
   service(UserAttributeService, userAttributesRpc),
   service(EnvironmentService),
@@ -104,8 +110,8 @@ export const services: readonly Service[] = [
   service(WorkspaceService),
   service(MigrationService),
   service(McpServerSettingsService, mcpServerSettingsRpc),
-  service(WebhookEndpointService),
-  service(SigningKeyService),
+  service(WebhookEndpointService, webhookEndpointsRpc, webhookDeliveriesRpc),
+  service(SigningKeyService, signingKeysRpc),
 ];
 
 /** Who may call by the cookies of a page of ours, by the word the page says it with. */

@@ -35,6 +35,8 @@ export type EnvironmentSettings = {
   readonly blockedClientHosts: readonly string[];
   /** Hosts the operator vouches for: redirects there count as trusted, documents there as a known host. */
   readonly trustedRedirectHosts: readonly string[];
+  /** Days that events and their deliveries are kept: 2 to 3650. */
+  readonly eventRetentionDays: number;
   /** Tokens issued before this moment are revoked, environment-wide. RFC 3339. */
   readonly revokedBefore?: string;
   /** Who runs the environment, for the consent page's footer. */
@@ -79,6 +81,7 @@ const DEFAULT_SETTINGS: EnvironmentSettings = {
   allowedClientHosts: [],
   blockedClientHosts: [],
   trustedRedirectHosts: [],
+  eventRetentionDays: 30,
 };
 
 type Row = {

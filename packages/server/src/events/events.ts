@@ -43,7 +43,12 @@ export function eventSql(event: Event): Sql {
   return insertSql(event, sql`${json(event.data ?? {})}::jsonb`, sql``);
 }
 
-function insertSql(event: Event, dataSql: Sql, from: Sql): Sql {
+function insertSql(
+  event: Event,
+  dataSql: Sql,
+  from: Sql,
+  about = { userId: sql`${event.userId}`, organizationId: sql`${event.organizationId}` },
+): Sql {
   const entry = event.outcome === 'failure' ? undefined : catalogued(event.type);
   const data = event.data ?? {};
   const connectionId =
@@ -53,7 +58,7 @@ function insertSql(event: Event, dataSql: Sql, from: Sql): Sql {
   return sql`insert into events (environment_id, type, outcome, reason, occurred_at, flow_id, request_id, client_id, user_id, mcp_server_id, organization_id, grant_id, address, user_agent, data,
       object, opt_in, actor_kind, actor_id, connection_id, interceptor_id)
     select ${event.environmentId}::text, ${event.type}::text, ${event.outcome ?? 'success'}::text, ${clip(event.reason)}::text, ${event.occurredAt}::timestamptz, ${event.flowId}::text, ${event.requestId}::text,
-      ${clip(event.clientId)}::text, ${event.userId}::text, ${event.mcpServerId}::text, ${event.organizationId}::text, ${event.grantId}::text, ${event.address}::text, ${clip(event.userAgent)}::text, ${dataSql},
+      ${clip(event.clientId)}::text, ${about.userId}::text, ${event.mcpServerId}::text, ${about.organizationId}::text, ${event.grantId}::text, ${event.address}::text, ${clip(event.userAgent)}::text, ${dataSql},
       ${entry?.object}::text, ${entry?.optIn ?? false}::boolean, ${event.actor?.kind}::text, ${clip(event.actor?.id)}::text, ${clip(connectionId)}::text, ${clip(textOf(data['interceptor_id']))}::text ${from}`;
 }
 
@@ -84,6 +89,25 @@ export async function recordEach(
   if (data.length === 0) return;
   const from = sql`from jsonb_array_elements(${json(data)}::jsonb) as given (data)`;
   await db.rows(insertSql(event, sql`given.data`, from));
+}
+
+/** Whom and what one of several events of a kind is about. */
+export type EventAbout = {
+  readonly userId: string;
+  readonly organizationId?: string | undefined;
+  readonly data?: Readonly<Record<string, unknown>> | undefined;
+};
+
+/** Writes events of one kind about several people, in one statement. */
+export async function recordAbout(
+  db: Db,
+  event: Omit<Event, 'data' | 'userId' | 'organizationId'>,
+  about: readonly EventAbout[],
+): Promise<void> {
+  if (about.length === 0) return;
+  const from = sql`from jsonb_to_recordset(${json(about)}::jsonb) as given ("userId" text, "organizationId" text, data jsonb)`;
+  const whom = { userId: sql`given."userId"`, organizationId: sql`given."organizationId"` };
+  await db.rows(insertSql(event, sql`coalesce(given.data, '{}')`, from, whom));
 }
 
 /** Writes one event of this request. */

@@ -15,6 +15,11 @@ export type SealedValue = {
   readonly sealed: Uint8Array;
 };
 
+const endpoint = {
+  table: 'webhook_endpoints',
+  use: 'secrets-at-rest',
+  from: sql`webhook_endpoints`,
+} as const;
 const mail = { table: 'mails', use: 'mail-at-rest', from: sql`mails` } as const;
 
 /** Every sealed column but the one of `deployment`, which says that the others are done. */
@@ -54,6 +59,8 @@ export const SEALED_COLUMNS: readonly SealedColumn[] = [
     from: sql`passwordless_requests`,
     column: sql`secrets_sealed`,
   },
+  { ...endpoint, name: 'secret', column: sql`secret` },
+  { ...endpoint, name: 'previous_secret', column: sql`previous_secret` },
   { ...mail, name: 'subject', column: sql`subject` },
   { ...mail, name: 'text_body', column: sql`text_body` },
   { ...mail, name: 'html_body', column: sql`html_body` },

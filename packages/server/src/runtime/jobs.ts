@@ -1,11 +1,15 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import type { App } from './context.ts';
+
+/** How long the end waits for what runs have left going; whatever takes longer is begun again by somebody else later. */
+const FINISH_MS = 3000;
 
 /** Background work that every process runs; rows locked by one are skipped by the others. Must be safe to run twice. */
 export type Job = {
   readonly name: string;
   readonly everyMs: number;
   readonly run: (app: App) => Promise<void>;
-  /** Waits for what a run has begun and left going; nothing runs after it. */
+  /** Waits for what a run has begun and left going, and begins nothing more. What takes more than three seconds is left. */
   readonly finish?: (app: App) => Promise<void>;
 };
 
@@ -57,7 +61,12 @@ export function startJobs(app: App, jobs: readonly Job[]): RunningJobs {
       stopped = true;
       for (const timer of timers) clearInterval(timer);
       await Promise.all(running.values());
-      await Promise.all(jobs.map((job) => job.finish?.(app)));
+      const late = new AbortController();
+      await Promise.race([
+        Promise.all(jobs.map((job) => job.finish?.(app))),
+        pause(FINISH_MS, undefined, { signal: late.signal }),
+      ]);
+      late.abort();
     },
   };
 }
