@@ -127,6 +127,48 @@ export async function endGrantRowsOfUser(
   });
 }
 
+/**
+ * The same for people who are about to be deleted, and whose rows are locked: nobody needs a new secret, and there is no event
+ * of its own. One statement, however many people.
+ */
+export async function endGrantRowsOfUsers(
+  db: Db,
+  by: Ending & { readonly userIds: readonly string[] },
+): Promise<void> {
+  await db.rows(sql`
+    with places as (
+      select distinct g.user_id, g.mcp_server_id as id from grants g
+       where g.environment_id = ${by.environmentId} and g.user_id = any(${by.userIds}::text[]) and g.mcp_server_id is not null and (g.ended_at is null or g.last_used_at > ${oldestLiveToken(by.now)})
+    ), told as (
+      insert into revocations (environment_id, mcp_server_id, kind, value, matters_until, created_at)
+      select ${by.environmentId}, places.id, 'handle', ${handleSql(sql`u.revocation_secret`, sql`places.id`)}, ${mattersUntil(by.now)}::timestamptz, ${by.now}::timestamptz
+        from places join users u on u.environment_id = ${by.environmentId} and u.id = places.user_id
+    ), ended as (
+      update grants g set ended_at = ${by.now}, ended_because = ${by.because}
+       where g.environment_id = ${by.environmentId} and g.user_id = any(${by.userIds}::text[]) and g.ended_at is null
+      returning g.environment_id, g.id
+    )
+    ${revokeFamilies(by)}`);
+}
+
+/** What people allowed in one organization that they leave: grants, refresh families, and access tokens through the feed. */
+export async function endGrantRowsInOrganization(
+  db: Db,
+  by: Ending & { readonly organizationId: string; readonly userIds: readonly string[] },
+): Promise<void> {
+  await db.rows(sql`
+    with ended as (
+      update grants g set ended_at = ${by.now}, ended_because = ${by.because}
+       where g.environment_id = ${by.environmentId} and g.user_id = any(${by.userIds}::text[]) and g.organization_id = ${by.organizationId}
+         and (g.ended_at is null or (g.ended_because = 'replaced' and g.last_used_at > ${oldestLiveToken(by.now)}))
+      returning g.environment_id, g.id, g.mcp_server_id, g.revocation_handle
+    ), told as (
+      insert into revocations (environment_id, mcp_server_id, kind, value, matters_until, created_at)
+      select environment_id, mcp_server_id, 'handle', revocation_handle, ${mattersUntil(by.now)}::timestamptz, ${by.now}::timestamptz from ended where mcp_server_id is not null
+    )
+    ${revokeFamilies(by)}`);
+}
+
 /** The same for a client, machine tokens of its own server included. */
 export async function endGrantRowsOfClient(
   db: Db,

@@ -18,11 +18,11 @@ import {
   type Organization,
   type OrganizationFilter,
 } from './organizations.store.ts';
-import { changeOrganization, createOrganization, deleteOrganization } from './organizations.ts';
+import { changeOrganization, createOrganization } from './organizations.ts';
 
 const MOST_LISTED = 100;
 
-/** Organizations: the customers of the application. */
+/** Organizations: the customers of the application. `grants/deletions.rpc.ts` deletes them. */
 export const organizationsRpc: Slice<typeof OrganizationService> = {
   async createOrganization(ctx, { organization }) {
     if (!organization) throw invalidField('organization', 'is missing', 'required');
@@ -44,11 +44,6 @@ export const organizationsRpc: Slice<typeof OrganizationService> = {
     const changes = changesOf(organization, updateMask);
     const outcome = await changeOrganization(ctx, key, () => changes);
     return { organization: messageOf(writtenOrganization(outcome)) };
-  },
-
-  async deleteOrganization(ctx, { identities }) {
-    if (!(await deleteOrganization(ctx, keyOf(identities)))) throw noSuchOrganization();
-    return {};
   },
 
   async listOrganization(ctx, request) {

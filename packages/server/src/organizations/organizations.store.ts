@@ -106,6 +106,17 @@ export async function findOrganization(
   return rows[0] && fromRow(rows[0]);
 }
 
+/** Those of these organizations that there are, in no order. */
+export async function findOrganizations(
+  db: Db,
+  by: { environmentId: string; ids: readonly string[] },
+): Promise<Organization[]> {
+  const rows = await db.rows<Row>(
+    sql`select ${columns} from organizations where environment_id = ${by.environmentId} and id = any(${by.ids}::text[])`,
+  );
+  return rows.map(fromRow);
+}
+
 /** The organization, which nobody else changes until the transaction ends. */
 export async function lockOrganization(
   db: Db,

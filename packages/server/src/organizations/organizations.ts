@@ -4,7 +4,6 @@ import { newId } from '../runtime/ids.ts';
 import { type Db, isUniqueViolation } from '../storage/db.ts';
 import { featuresOf } from './features.ts';
 import {
-  deleteOrganization as deleteRow,
   insertOrganization,
   lockOrganization,
   type Organization,
@@ -84,19 +83,6 @@ export async function changeOrganization(
     if (taken) return taken;
     throw error;
   }
-}
-
-/** Deletes an organization with all that is its own: what belongs to it goes by foreign keys. False when there is none. */
-export async function deleteOrganization(ctx: Ctx, key: OrganizationKey): Promise<boolean> {
-  const { environmentId } = ctx;
-  return await ctx.db.transaction(async (tx) => {
-    const deleted = await deleteRow(tx, { environmentId, key });
-    if (!deleted) return false;
-    const data = { ...organizationFacts(deleted), deleted_at: ctx.now().toISOString() };
-    const event = { type: 'organization.deleted', organizationId: deleted.id, data };
-    await record(tx, eventOf(ctx, event));
-    return true;
-  });
 }
 
 async function written(

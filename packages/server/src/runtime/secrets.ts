@@ -10,6 +10,7 @@ export type SecretUse =
   | 'refresh-ratchet'
   | 'cookies'
   | 'csrf'
+  | 'support-hash'
   | 'addresses';
 
 /** The row a ciphertext belongs to. It is authenticated, so that rows cannot be swapped. */
