@@ -194,7 +194,11 @@ test('unknown, deleted and foreign clients are 401 invalid_client, never 400 or 
 
 test('several secrets work side by side until one expires, is switched off or taken away, and then at once (AS-69, AS-86)', async () => {
   const { ctx, advance } = await testClients();
-  const { id, secret: first } = await made(ctx, { kind: 'environment', name: 'Api' });
+  const { id, secret: first } = await made(ctx, {
+    kind: 'mcp',
+    mcpServerId: 'res_1',
+    name: 'Api',
+  });
   const second = await addSecret(ctx, id);
   const third = await addSecret(ctx, id, { expiresAt: new Date(ctx.now().getTime() + 60_000) });
   assert.ok(second && third);

@@ -63,7 +63,7 @@ export function withDefaults(input: ClientInput & { readonly kind: Client['kind'
   const redirectUris = input.redirectUris ?? [];
   const machine = redirectUris.length === 0;
   return {
-    name: displayName(input.name, 100),
+    name: displayName(input.name, 128),
     description: (input.description ?? '').slice(0, 1000),
     applicationType: input.applicationType,
     redirectUris,

@@ -1,7 +1,7 @@
 import { timestampOf } from '../http/timestamps.ts';
 import { audienceOf, type McpServer } from '../mcp/mcp-servers.ts';
 import type { PlainSecret } from './client-secrets.ts';
-import type { ClientSecret } from './clients.store.ts';
+import type { ClientRecord, ClientSecret } from './clients.store.ts';
 import type { ResourceClientRecord } from './resource-clients.ts';
 
 /** `ClientSecretStatus` of the contract. */
@@ -45,6 +45,34 @@ export function resourceClientMessage(
     isCimd: isDocument,
     metadataUri: isDocument ? client.id : '',
   };
+}
+
+/** Lifetime of tokens of an organization's machine clients, in seconds, unless the client has its own. */
+export const ORGANIZATION_TOKEN_SECONDS = 3600;
+
+/** A machine client of an organization as the management API shows it. */
+export function organizationClientMessage({ client, secrets }: ClientRecord) {
+  const { audience = [], customClaims = {}, accessTokenLifetime } = client.settings;
+  return {
+    clientId: client.id,
+    name: client.name,
+    description: client.description,
+    organizationId: client.organizationId ?? '',
+    createTime: timestampOf(client.createdAt),
+    updateTime: timestampOf(client.updatedAt),
+    scopes: [...client.scopes],
+    audience: [...audience],
+    customClaims: claimMessages(customClaims),
+    expiry: BigInt(accessTokenLifetime ?? ORGANIZATION_TOKEN_SECONDS),
+    secrets: secrets.map(secretMessage),
+  };
+}
+
+/** By name: what they are stored as keeps no order. */
+function claimMessages(claims: Readonly<Record<string, string>>) {
+  return Object.entries(claims)
+    .map(([key, value]) => ({ key, value }))
+    .sort((a, b) => (a.key < b.key ? -1 : 1));
 }
 
 /** The answer to a registration in the contract's form; the secret can be read only here. */

@@ -272,19 +272,19 @@ export async function updateClientRow(db: Db, client: ClientUpdate): Promise<boo
   return rows.length === 1;
 }
 
-/** Leaves a tombstone: the id stays taken, and errors can say "expired" (AS-67). False when there is no such live client. */
+/** Leaves a tombstone: the id stays taken, and errors can say "expired" (AS-67). Undefined when there is no such live client. */
 export async function deleteClientRow(
   db: Db,
   by: By & { because: string; now: Date },
-): Promise<boolean> {
-  const rows = await db.rows(sql`
+): Promise<{ readonly organizationId: string | undefined } | undefined> {
+  const rows = await db.rows<{ organization_id: string | null }>(sql`
     with gone as (
       update clients set deleted_at = ${by.now}, deleted_because = ${by.because}, enabled = false, registration_token_hash = null, updated_at = ${by.now}, row_version = row_version + 1
-       where environment_id = ${by.environmentId} and id = ${by.id} and deleted_at is null returning id),
+       where environment_id = ${by.environmentId} and id = ${by.id} and deleted_at is null returning id, organization_id),
     secrets as (delete from client_secrets where environment_id = ${by.environmentId} and client_id in (select id from gone)),
     documents as (delete from client_documents where environment_id = ${by.environmentId} and url in (select id from gone))
-    select id from gone`);
-  return rows.length === 1;
+    select organization_id from gone`);
+  return rows[0] && { organizationId: rows[0].organization_id ?? undefined };
 }
 
 /** Adds a secret to a live client; false when there is none. Caches of the client hear of it. */

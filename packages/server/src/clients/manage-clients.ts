@@ -92,19 +92,21 @@ export async function createClient(ctx: Ctx, input: NewClient): Promise<Created 
 
 /**
  * Changes what is given and leaves the rest. New redirect URIs, keys, name or authentication method end remembered consents
- * (AS-131); switching a client off ends its grants and tokens (AS-114).
+ * (AS-131); switching a client off ends its grants and tokens (AS-114). A function says what changes given what the client is,
+ * and while it does nobody else changes the client; a change of nothing leaves no trace.
  *
  * @returns undefined when there is no such client
  */
 export async function updateClient(
   ctx: Ctx,
   id: string,
-  changes: Partial<ClientInput>,
+  changes: Partial<ClientInput> | ((before: Client) => Partial<ClientInput>),
 ): Promise<Updated | InvalidMember | undefined> {
   const by = { environmentId: ctx.environmentId, id };
   const outcome = await ctx.db.transaction(async (tx) => {
     const found = await lockClientRecord(tx, by);
-    return found && (await writeChanges(withDb(ctx, tx), found, changes));
+    const given = typeof changes === 'function' ? found && changes(found.client) : changes;
+    return found && given && (await writeChanges(withDb(ctx, tx), found, given));
   });
   return outcome === 'written'
     ? { kind: 'updated', client: (await existing(ctx, id)).client }
@@ -129,6 +131,7 @@ async function writeChanges(
   };
   const invalid = firstProblem(ctx, wanted);
   if (invalid) return invalid;
+  if (Object.keys(given).length === 0) return 'written';
   const sameClient = equalBytes(clientDigest(wanted), before.digest);
   await updateClientRow(db, {
     ...wanted,
@@ -144,6 +147,7 @@ async function writeChanges(
   await note(ctx, db, {
     type: 'client.updated',
     clientId: id,
+    organizationId: before.organizationId,
     data: { members: Object.keys(given) },
   });
   return 'written';
@@ -151,18 +155,13 @@ async function writeChanges(
 
 /** Removes a client, its secrets, grants and tokens. A tombstone stays for a year (AS-67). False when there is none. */
 export async function deleteClient(ctx: Ctx, id: string, because = 'admin'): Promise<boolean> {
+  const { environmentId } = ctx;
   return await ctx.db.transaction(async (tx) => {
-    if (
-      !(await deleteClientRow(tx, {
-        environmentId: ctx.environmentId,
-        id,
-        because,
-        now: ctx.now(),
-      }))
-    )
-      return false;
+    const deleted = await deleteClientRow(tx, { environmentId, id, because, now: ctx.now() });
+    if (!deleted) return false;
     await endGrantsOfClient(withDb(ctx, tx), { clientId: id, because: 'client-deleted' });
-    await note(ctx, tx, { type: 'client.deleted', clientId: id, data: { because } });
+    const event = { type: 'client.deleted', clientId: id, data: { because }, ...deleted };
+    await note(ctx, tx, event);
     return true;
   });
 }

@@ -17,8 +17,9 @@ import { isReservedAudience } from '../oauth/resource-indicator.ts';
 import { displayName } from '../pages/plain-text.ts';
 import type { Ctx } from '../runtime/context.ts';
 import type { Client } from './client.ts';
-import type { ClientInput, InvalidMember } from './client-input.ts';
+import type { ClientInput } from './client-input.ts';
 import { resourceClientMessage } from './client-message.ts';
+import { invalidMember, noSuchClient } from './client-refusals.ts';
 import { createClient, updateClient } from './manage-clients.ts';
 import { countResourceClients } from './resource-clients.store.ts';
 import {
@@ -205,10 +206,6 @@ function redirectsOf(
   };
 }
 
-function invalidMember({ field, description }: InvalidMember): ApiError {
-  return invalidField(`client.${field}`, description);
-}
-
 async function serverOf(ctx: Ctx, resourceId: string): Promise<McpServer> {
   checkId('resource_id', resourceId, 'res');
   const found = await liveServer(ctx, resourceId);
@@ -225,8 +222,4 @@ async function clientOf(
   const found = await findResourceClient(ctx, mcpServer.id, clientId);
   if (!found) throw noSuchClient();
   return found;
-}
-
-function noSuchClient(): ApiError {
-  return new ApiError('not_found', 'CLIENT_NOT_FOUND', 'there is no such client');
 }

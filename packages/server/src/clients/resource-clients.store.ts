@@ -46,17 +46,6 @@ export async function countResourceClients(
   return { dynamic: Number(rows[0]?.dynamic ?? 0n), admin: Number(rows[0]?.admin ?? 0n) };
 }
 
-/** Keeps others from changing the client, its secrets included, until the transaction ends. False when there is none. */
-export async function lockClient(
-  db: Db,
-  by: { environmentId: string; id: string },
-): Promise<boolean> {
-  const rows = await db.rows(
-    sql`select id from clients where environment_id = ${by.environmentId} and id = ${by.id} and deleted_at is null for update`,
-  );
-  return rows.length === 1;
-}
-
 export type ResourceConsent = {
   readonly id: string;
   readonly userId: string;

@@ -36,7 +36,7 @@ export function accessToken(
           ? issuerOf(ctx, mcpServer)
           : ctx.issuer,
       sub: authorization.subject,
-      aud: authorization.audience,
+      ...(authorization.audience.length > 0 ? { aud: authorization.audience } : {}),
       client_id: client.id,
       azp: client.id,
       iat: issuedAt,
@@ -50,7 +50,17 @@ export function accessToken(
       ...(authorization.revocationHandles.length > 0
         ? { rvk: authorization.revocationHandles }
         : {}),
+      ...customClaimsOf(client, mcpServer),
       ...(organizationId === undefined ? {} : { org_id: organizationId, oid: organizationId }),
     },
   };
+}
+
+/** What an administrator set for an application or an organization's machine. In one member, so that it stands for no other. */
+function customClaimsOf(
+  { settings: { customClaims = {} } }: Client,
+  mcpServer: Authorization['mcpServer'],
+): { custom_claims?: Readonly<Record<string, string>> } {
+  const isEmpty = Object.keys(customClaims).length === 0;
+  return mcpServer !== undefined || isEmpty ? {} : { custom_claims: customClaims };
 }

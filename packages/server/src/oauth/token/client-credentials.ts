@@ -1,3 +1,5 @@
+import { audienceOfMcpServer } from '../../clients/audiences.ts';
+import { ORGANIZATION_TOKEN_SECONDS } from '../../clients/client-message.ts';
 import type { Client } from '../../clients/clients.ts';
 import {
   findMachine,
@@ -28,12 +30,12 @@ function mayActForItself(client: Client, method: GrantRequest['method']): boolea
 }
 
 /**
- * A token for the client itself (RFC 6749 section 4.4): for the MCP server it belongs to, or, for an environment client at E,
- * for the management API (AS-99, AS-149).
+ * A token for the client itself (RFC 6749 section 4.4): for the MCP server it belongs to; for an environment client at E, for
+ * the management API (AS-99, AS-149); for an organization's client at E, for the application's own API (FSA-77).
  *
  * @throws {OAuthError} unauthorized_client: the client belongs to no MCP server
- * @throws {OAuthError} invalid_scope: only scopes that the client does not have
- * @throws {OAuthError} invalid_target: another resource than the client's server
+ * @throws {OAuthError} invalid_scope: only scopes that the client does not have; of an organization's client, any such scope
+ * @throws {OAuthError} invalid_target: another resource than the client's
  */
 async function authorizeMachine(ctx: Ctx, request: GrantRequest): Promise<Authorization> {
   const { client, form, trail } = request;
@@ -43,6 +45,7 @@ async function authorizeMachine(ctx: Ctx, request: GrantRequest): Promise<Author
     ...(form.params['audience'] === undefined ? [] : [form.params['audience']]),
   ]; // AS-40
   if (client.kind === 'environment') return await forManagement(ctx, request, resources);
+  if (client.kind === 'organization') return await forOrganization(ctx, request, resources);
   const mcpServer = await serverOf(ctx, request);
   trail.mcpServerId = mcpServer.id;
   await keepResource(ctx, resources, { mcpServer });
@@ -86,6 +89,33 @@ async function forManagement(
     mcpServer: undefined,
     audience,
     lifetimeSeconds: client.settings.accessTokenLifetime ?? MANAGEMENT_TOKEN_SECONDS,
+    revocationHandles: [revocationHandle(live.revocationSecret, ctx.environmentId)],
+  };
+}
+
+/** Verifiers have no feed for these tokens: introspection asks for the client behind the handle. */
+async function forOrganization(
+  ctx: Ctx,
+  { client, form, trail }: GrantRequest,
+  resources: readonly string[],
+): Promise<Authorization> {
+  trail.organizationId = client.organizationId;
+  const { audience = [], accessTokenLifetime } = client.settings;
+  if (resources.some((resource) => !audience.includes(resource)))
+    throw new OAuthError('invalid_target', 'the client has no such audience');
+  const wanted = audience.filter((value) => resources.length === 0 || resources.includes(value));
+  const taken = await audienceOfMcpServer(ctx, wanted);
+  if (taken !== undefined)
+    throw new OAuthError('invalid_target', 'an audience of the client is that of an MCP server', {
+      detail: taken,
+    });
+  const live = await findMachine(ctx.db, { environmentId: ctx.environmentId, clientId: client.id });
+  if (!live) throw unavailable();
+  return {
+    ...machine(ctx, client, subsetOf(form.params['scope'], client.scopes), live),
+    mcpServer: undefined,
+    audience: wanted,
+    lifetimeSeconds: accessTokenLifetime ?? ORGANIZATION_TOKEN_SECONDS,
     revocationHandles: [revocationHandle(live.revocationSecret, ctx.environmentId)],
   };
 }
@@ -137,4 +167,12 @@ function grantedScopes(asked: string | undefined, allowed: readonly string[]): r
   if (granted.length === 0)
     throw new OAuthError('invalid_scope', 'the client has none of these scopes');
   return granted;
+}
+
+/** Exactly what was asked for, or all if nothing was; one scope too many is refused, so that nobody takes less for more. */
+function subsetOf(asked: string | undefined, allowed: readonly string[]): readonly string[] {
+  const scopes = parseScope(asked);
+  if (scopes.some((scope) => !allowed.includes(scope)))
+    throw new OAuthError('invalid_scope', 'the client does not have all of these scopes');
+  return scopes.length === 0 ? allowed : scopes;
 }

@@ -51,6 +51,7 @@ export type Authorization = {
   readonly scopes: readonly string[];
   /** Absent for tokens of an application or of the management API. */
   readonly mcpServer: McpServer | undefined;
+  /** An empty list: tokens without `aud`, of an organization's machine that was given none. */
   readonly audience: string | readonly string[];
   readonly lifetimeSeconds: number;
   /** Opaque names under which the token can be revoked (AS-124). */

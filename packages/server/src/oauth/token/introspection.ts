@@ -11,7 +11,12 @@ import { OAuthError, tooManyRequests } from '../oauth-error.ts';
 import { formatScope } from '../scope.ts';
 import { seconds } from './access-token.ts';
 import { refuseRepeated, required } from './grant.ts';
-import { isRevokedToken, type OwnAccessToken, readOwnAccessToken } from './own-access-token.ts';
+import {
+  isOfOrganizationClient,
+  isRevokedToken,
+  type OwnAccessToken,
+  readOwnAccessToken,
+} from './own-access-token.ts';
 import { type TokenRequest, whereOf } from './token.ts';
 
 export type Introspection =
@@ -76,7 +81,8 @@ async function maySee(
 ): Promise<boolean> {
   if (at.mcpServer && token.mcpServerId !== at.mcpServer.id) return false;
   if (token.clientId === client.id) return true;
-  if (token.mcpServerId === undefined) return false;
+  if (token.mcpServerId === undefined)
+    return client.kind === 'environment' && isOfOrganizationClient(token);
   if (client.kind === 'environment') return true;
   const server = await findMcpServer(ctx, token.mcpServerId);
   const named = server?.settings.introspectionClientIds.includes(client.id) === true;

@@ -1,4 +1,6 @@
 import { environmentOf } from '../../environments/environments.ts';
+import { findMachine } from '../../grants/machine-tokens.store.ts';
+import { revocationHandle } from '../../grants/revocation-handles.ts';
 import { type ApplicationToken, isRevoked, NO_MCP_SERVER } from '../../grants/revocations.store.ts';
 import { verifyOwnJwt } from '../../keys/own-jwt.ts';
 import { findMcpServer, isServing, type McpServer } from '../../mcp/mcp-servers.ts';
@@ -82,6 +84,7 @@ export async function isRevokedToken(ctx: Ctx, token: OwnAccessToken): Promise<b
     application: applicationOf(token),
   });
   if (token.mcpServerId !== undefined && !isServing(mcpServer)) return true;
+  if (isOfOrganizationClient(token) && !(await hasLiveClient(ctx, token))) return true;
   return (
     revoked || issuedBefore(token, mcpServer?.revokedBefore) || (await issuedBeforeAll(ctx, token))
   );
@@ -97,6 +100,20 @@ function applicationOf(token: OwnAccessToken): ApplicationToken | undefined {
     clientId: token.clientId,
     sessionId: typeof sid === 'string' ? sid : '',
   };
+}
+
+/** A machine of an organization calls the application's own API. */
+export function isOfOrganizationClient({ clientId, subject, claims }: OwnAccessToken): boolean {
+  return /^m2morg_[0-9]+$/.test(clientId) && subject === clientId && claims['gty'] !== undefined;
+}
+
+/** Its client is there, switched on, and has not been ended since: then its handle would be another. */
+async function hasLiveClient(ctx: Ctx, { clientId, handles }: OwnAccessToken): Promise<boolean> {
+  const live = await findMachine(ctx.db, { environmentId: ctx.environmentId, clientId });
+  return (
+    live !== undefined &&
+    handles.includes(revocationHandle(live.revocationSecret, ctx.environmentId))
+  );
 }
 
 async function issuedBeforeAll(ctx: Ctx, token: OwnAccessToken): Promise<boolean> {
