@@ -37,6 +37,7 @@ import { directoriesRpc } from './directory/directories.rpc.ts';
 import { directoryPeopleRpc } from './directory/directory-people.rpc.ts';
 import { userAttributesRpc } from './environments/user-attributes.rpc.ts';
 import { eventsRpc } from './events/events.rpc.ts';
+import { organizationDeletionRpc, userDeletionsRpc } from './grants/deletions.rpc.ts';
 import { createCalls, type Service, service } from './http/calls.ts';
 import { mountConnect } from './http/connect.ts';
 import { describeApi } from './http/openapi.ts';
@@ -63,6 +64,7 @@ import { rolesRpc } from './roles/roles.rpc.ts';
 import type { App } from './runtime/context.ts';
 import { sessionsRpc } from './sessions/sessions.rpc.ts';
 import { domainsRpc } from './sso/domains.rpc.ts';
+import { currentUserRpc } from './users/current-user.rpc.ts';
 import { memberRolesRpc } from './users/member-roles.rpc.ts';
 import { membershipsRpc } from './users/memberships.rpc.ts';
 import { usersRpc } from './users/users.rpc.ts';
@@ -76,11 +78,18 @@ import { webhookEndpointsRpc } from './webhooks/webhook-endpoints.rpc.ts';
  * can tell what this server lacks from what does not exist.
  */
 export const services: readonly Service[] = [
-  service(OrganizationService, organizationsRpc, organizationPoliciesRpc, portalLinksRpc),
+  service(OrganizationService, organizationsRpc, organizationDeletionRpc, organizationPoliciesRpc, portalLinksRpc),
   service(ConnectionService),
   service(DomainService, domainsRpc),
   service(DirectoryService, directoriesRpc, directoryPeopleRpc),
-  service(UserService, usersRpc, membershipsRpc, memberRolesRpc),
+  service(
+    UserService,
+    usersRpc,
+    membershipsRpc,
+    memberRolesRpc,
+    currentUserRpc,
+    userDeletionsRpc,
+  ),
   service(RolesService, permissionsRpc, rolesRpc, organizationRolesRpc, rolePermissionsRpc),
   service(
     ClientService,
