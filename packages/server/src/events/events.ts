@@ -1,6 +1,7 @@
 import type { Actor, Ctx } from '../runtime/context.ts';
 import { type Db, json, type Sql, sql } from '../storage/db.ts';
 import { catalogued } from './catalogue.ts';
+import { eventIdOf } from './envelope.ts';
 
 /** Something that happened: the audit log, the flight recorder and webhooks are made of these. Never holds a token, code, secret or verifier (AS-121). */
 export type Event = {
@@ -40,7 +41,8 @@ const LONGEST_TEXT = 512;
  * of the catalogue that succeeded is queued for the endpoints that want it by the same statement.
  */
 export function eventSql(event: Event): Sql {
-  return insertSql(event, sql`${json(event.data ?? {})}::jsonb`, sql``);
+  const data = event.data ?? {};
+  return insertSql({ ...event, data }, sql`${json(data)}::jsonb`, sql``);
 }
 
 function insertSql(
@@ -51,15 +53,15 @@ function insertSql(
 ): Sql {
   const entry = event.outcome === 'failure' ? undefined : catalogued(event.type);
   const data = event.data ?? {};
-  const connectionId =
-    event.connectionId ??
-    textOf(data['connection_id']) ??
-    (entry?.object === 'Connection' ? textOf(data['id']) : undefined);
+  const named = entry?.object === 'Connection' ? 'id' : 'connection_id';
+  const connectionId = event.data
+    ? sql`${clip(event.connectionId ?? textOf(data['connection_id']) ?? textOf(data[named]))}::text`
+    : sql`coalesce(${clip(event.connectionId)}::text, ${dataSql} ->> ${named}::text)`;
   return sql`insert into events (environment_id, type, outcome, reason, occurred_at, flow_id, request_id, client_id, user_id, mcp_server_id, organization_id, grant_id, address, user_agent, data,
       object, opt_in, actor_kind, actor_id, connection_id, interceptor_id)
     select ${event.environmentId}::text, ${event.type}::text, ${event.outcome ?? 'success'}::text, ${clip(event.reason)}::text, ${event.occurredAt}::timestamptz, ${event.flowId}::text, ${event.requestId}::text,
       ${clip(event.clientId)}::text, ${about.userId}::text, ${event.mcpServerId}::text, ${about.organizationId}::text, ${event.grantId}::text, ${event.address}::text, ${clip(event.userAgent)}::text, ${dataSql},
-      ${entry?.object}::text, ${entry?.optIn ?? false}::boolean, ${event.actor?.kind}::text, ${clip(event.actor?.id)}::text, ${clip(connectionId)}::text, ${clip(textOf(data['interceptor_id']))}::text ${from}`;
+      ${entry?.object}::text, ${entry?.optIn ?? false}::boolean, ${event.actor?.kind}::text, ${clip(event.actor?.id)}::text, ${connectionId}, ${clip(textOf(data['interceptor_id']))}::text ${from}`;
 }
 
 /** Fills in what the context knows. */
@@ -78,6 +80,14 @@ export function eventOf(ctx: Ctx, event: EventOf): Event {
 /** Writes one event. Part of a change? Pass that change's transaction as `db`. */
 export async function record(db: Db, event: Event): Promise<void> {
   await db.rows(eventSql(event));
+}
+
+/** Writes one event, and returns the id that others know it by. */
+export async function recordNamed(db: Db, event: Event): Promise<string> {
+  const rows = await db.rows<{ id: bigint }>(sql`${eventSql(event)} returning id`);
+  const id = rows[0]?.id;
+  if (id === undefined) throw new Error('the event was not written');
+  return eventIdOf(id);
 }
 
 /** Writes events that differ in nothing but their data, in one statement. `data` has a few hundred entries at most. */

@@ -1,12 +1,10 @@
 import type { EventsService } from '@gatewarden/contract/scalekit/v1/events/events_pb';
 import { countAgainst } from '../environments/rate-limit.ts';
-import { eventIdOf } from '../events/envelope.ts';
-import { eventOf, eventSql } from '../events/events.ts';
+import { eventOf, recordNamed } from '../events/events.ts';
 import { ApiError } from '../http/api-error.ts';
 import type { Caller } from '../http/callers.ts';
 import type { Slice } from '../http/calls.ts';
 import { invalidField } from '../http/request-checks.ts';
-import { sql } from '../storage/db.ts';
 
 const LARGEST = 8192;
 const PER_MINUTE = 60;
@@ -33,8 +31,7 @@ export const customEventsRpc: Slice<typeof EventsService> = {
       });
     const organizationId = caller.kind === 'portal' ? caller.organizationId : undefined;
     const written = eventOf(ctx, { type: `custom.${eventType}`, organizationId, data });
-    const rows = await ctx.db.rows<{ id: bigint }>(sql`${eventSql(written)} returning id`);
-    return { eventId: eventIdOf(rows[0]?.id ?? 0n) };
+    return { eventId: await recordNamed(ctx.db, written) };
   },
 };
 
