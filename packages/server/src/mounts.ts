@@ -7,6 +7,7 @@ import { mountConfirmLink } from './login/confirm-link.page.ts';
 import { mountEmailCode } from './login/email-code.page.ts';
 import { mountLoginHub } from './login/hub.page.ts';
 import { mountIdentify } from './login/identify.page.ts';
+import { mountInvitation } from './login/invitation.page.ts';
 import { mountLogout } from './login/logout.routes.ts';
 import { mountPickAccount } from './login/pick-account.page.ts';
 import { mountSignUp } from './login/sign-up.page.ts';
@@ -50,6 +51,7 @@ export const mounts: readonly Mount[] = [
   mountSignUp,
   mountEmailCode,
   mountConfirmLink,
+  mountInvitation,
   mountPickAccount,
   mountLogout,
   mountPortal,

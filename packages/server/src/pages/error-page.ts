@@ -150,6 +150,11 @@ function flowWords(locale: Locale, problem: FlowProblem): Words {
         title: t(locale, 'errors.suspended.title'),
         why: say(t(locale, 'errors.suspended.why', { app: problem.app })),
       };
+    case 'invitation-over':
+      return {
+        title: t(locale, 'errors.invitation.title'),
+        why: say(t(locale, 'errors.invitation.why')),
+      };
     case 'setup-link-ended':
       return {
         title: t(locale, 'errors.setupLink.title'),

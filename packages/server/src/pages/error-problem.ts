@@ -74,6 +74,8 @@ export type Problem =
   | { kind: 'suspended'; app: string }
   /** A link to the administration portal: opened before, taken back or too old. */
   | { kind: 'setup-link-ended' }
+  /** A link of an invitation: accepted, over, withdrawn, or never sent. */
+  | { kind: 'invitation-over' }
   | { kind: 'not-found' };
 
 export type ErrorModel = {
@@ -114,5 +116,6 @@ const facts: Readonly<
   denied: { status: 400, code: 'access_denied' },
   suspended: { status: 403, code: 'access_denied' },
   'setup-link-ended': { status: 400, code: 'LINK_EXPIRED' },
+  'invitation-over': { status: 400, code: 'invitation_expired' },
   'not-found': { status: 404, code: 'not_found' },
 };

@@ -42,7 +42,7 @@ test('pages: every step is a POST form that says its name and carries the hidden
     const forms = [...page.toString().matchAll(/<form\b[^>]*>[\s\S]*?<\/form>/g)].map(
       ([form]) => form,
     );
-    assert.ok(forms.length > 0 || /^(error-|nothing|signed-out)/.test(name), name);
+    assert.ok(forms.length > 0 || /^(error-|joined|nothing|signed-out)/.test(name), name);
     for (const form of forms) {
       const step = /^<form method="post" action="\/sample" data-step="([a-z-]+)"/.exec(form)?.[1];
       assert.ok(step, name);
@@ -56,6 +56,7 @@ test('pages: every step is a POST form that says its name and carries the hidden
     'consent',
     'email-code',
     'identify',
+    'invitation',
     'pick-account',
     'pick-organization',
     'sign-out',

@@ -102,6 +102,7 @@ export function sampleProblems(outside: Outside): Problem[] {
     },
     { kind: 'suspended', app: outside('Acme Portal') },
     { kind: 'setup-link-ended' },
+    { kind: 'invitation-over' },
     { kind: 'not-found' },
   ];
 }

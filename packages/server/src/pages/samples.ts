@@ -3,6 +3,7 @@ import { type ConsentModel, consentPage } from './consent.ts';
 import { type EmailCodeError, emailCodePage } from './email-code.ts';
 import type { Html } from './html.ts';
 import { type IdentifyError, identifyPage } from './identify.ts';
+import { invitationPage, joinedPage } from './invitation.ts';
 import type { Frame } from './layout.ts';
 import { nothingAllowedPage } from './nothing-allowed.ts';
 import type { FormTarget } from './parts.ts';
@@ -123,6 +124,14 @@ function signInPages(frame: Frame, outside: Outside): Record<string, Html> {
       error: { field: 'email', kind: 'public-domain' },
     }),
     'confirm-link': confirmLinkPage(frame, { form, purpose: verified, email, requester }),
+    invitation: invitationPage(frame, {
+      form,
+      organization: outside('Northwind'),
+      inviter: outside('bea@acme.example'),
+      email,
+      signedInAs: outside('cem@acme.example'),
+    }),
+    joined: joinedPage(frame, { organization: outside('Northwind') }),
     'link-code': linkCodePage(frame, { form, code: '481220', requester }),
     'pick-account': pickAccountPage(frame, {
       form,

@@ -100,7 +100,8 @@ export async function invitationOf(ctx: Ctx, token: string): Promise<LinkedInvit
 
 /**
  * Accepts an invitation for the person who was sent its link, in the transaction of the context: they belong to the
- * organization, and their address is proven. Of any number of calls one succeeds.
+ * organization, their address is proven, and they count as signed in. Of any number of calls one succeeds; after any other
+ * answer the transaction has to be given up.
  *
  * @returns undefined when it was accepted, withdrawn or is over
  */
@@ -114,7 +115,7 @@ export async function acceptInvitation(
   if (!(await lockUser(db, { environmentId, key: { id: userId } }))) return undefined;
   const key = { environmentId, organizationId: organization.id, userId };
   if (!(await acceptInvitationRow(db, { ...key, now }))) return undefined;
-  const user = await verifyEmail(db, { environmentId, id: userId, now });
+  const user = await verifyEmail(db, { environmentId, id: userId, now, signedIn: true });
   if (!user) return undefined;
   const type = 'user.organization_membership_created';
   const data = membershipFacts(organization, user);

@@ -118,7 +118,7 @@ export async function addMember(
       // Who is a member already is told so, also where there is no room for others.
       if (!known) await checkSeat(inside, organization);
       const verified = member.invite || found.emailVerified;
-      const by = { environmentId, id: found.id, now: ctx.now() };
+      const by = { environmentId, id: found.id, now: ctx.now(), signedIn: false };
       const user = (verified ? undefined : await verifyEmail(tx, by)) ?? found;
       await enroll(inside, { organization, user, roleIds, member });
       return user;

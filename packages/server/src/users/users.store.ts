@@ -238,13 +238,14 @@ export async function updateUser(
   return fromRow(row);
 }
 
-/** Notes that the person can read mail sent to their address. */
+/** Notes that the person can read mail sent to their address; with `signedIn`, that they came in by it just now. */
 export async function verifyEmail(
   db: Db,
-  by: { environmentId: string; id: string; now: Date },
+  by: { environmentId: string; id: string; now: Date; signedIn: boolean },
 ): Promise<User | undefined> {
   const rows = await db.rows<Row>(sql`
-    update users set email_verified_at = coalesce(email_verified_at, ${by.now}), updated_at = ${by.now}, row_version = row_version + 1
+    update users set email_verified_at = coalesce(email_verified_at, ${by.now}),
+      last_login_at = case when ${by.signedIn}::boolean then ${by.now} else last_login_at end, updated_at = ${by.now}, row_version = row_version + 1
      where environment_id = ${by.environmentId} and id = ${by.id} returning ${columns}`);
   return rows[0] && fromRow(rows[0]);
 }

@@ -278,6 +278,9 @@ export const en = {
   'errors.unexpected.why': 'Nothing was changed.',
   'errors.context.title': 'Start from your app.',
   'errors.context.why': 'This page is part of a sign-in.',
+  'errors.invitation.title': "This invitation can't be accepted.",
+  'errors.invitation.why':
+    'It was accepted already, it has ended, or it was withdrawn. If you have accepted it, sign in to the application. Otherwise ask whoever invited you for a new one.',
   'errors.setupLink.title': 'This setup link has ended.',
   'errors.setupLink.why':
     'A setup link works for one minute and opens once. Ask whoever gave it to you for a new one.',
@@ -340,6 +343,12 @@ export const en = {
     one: 'Type this code in the window where you started. It works for {count} minute.',
     other: 'Type this code in the window where you started. It works for {count} minutes.',
   },
+  'mail.link.subject': 'Your link for {app}',
+  'mail.link.text': {
+    one: 'Open this link to go on. It works once, for {count} minute.',
+    other: 'Open this link to go on. It works once, for {count} minutes.',
+  },
+  'mail.link.ignore': "If you didn't ask for this, ignore this email, and send the link to nobody.",
   'mail.code.link': 'Or open this link in the same browser:',
   'mail.code.button': 'Sign in',
   'mail.code.device': 'Asked for on {device}.',
