@@ -63,7 +63,11 @@ import { rolePermissionsRpc } from './roles/role-permissions.rpc.ts';
 import { rolesRpc } from './roles/roles.rpc.ts';
 import type { App } from './runtime/context.ts';
 import { sessionsRpc } from './sessions/sessions.rpc.ts';
+import { connectionDetailsRpc } from './sso/connection-details.rpc.ts';
+import { connectionListsRpc } from './sso/connection-lists.rpc.ts';
+import { connectionsRpc } from './sso/connections.rpc.ts';
 import { domainsRpc } from './sso/domains.rpc.ts';
+import { environmentConnectionsRpc } from './sso/environment-connections.rpc.ts';
 import { currentUserRpc } from './users/current-user.rpc.ts';
 import { memberRolesRpc } from './users/member-roles.rpc.ts';
 import { membershipsRpc } from './users/memberships.rpc.ts';
@@ -79,7 +83,13 @@ import { webhookEndpointsRpc } from './webhooks/webhook-endpoints.rpc.ts';
  */
 export const services: readonly Service[] = [
   service(OrganizationService, organizationsRpc, organizationDeletionRpc, organizationPoliciesRpc, portalLinksRpc),
-  service(ConnectionService),
+  service(
+    ConnectionService,
+    connectionsRpc,
+    environmentConnectionsRpc,
+    connectionListsRpc,
+    connectionDetailsRpc,
+  ),
   service(DomainService, domainsRpc),
   service(DirectoryService, directoriesRpc, directoryPeopleRpc),
   service(

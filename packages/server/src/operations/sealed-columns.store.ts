@@ -39,6 +39,13 @@ export const SEALED_COLUMNS: readonly SealedColumn[] = [
     column: sql`readable`,
   },
   {
+    table: 'connections',
+    name: 'client_secret',
+    use: 'secrets-at-rest',
+    from: sql`connections`,
+    column: sql`client_secret`,
+  },
+  {
     table: 'login_requests',
     name: 'code_sealed',
     use: 'pending-code',

@@ -129,14 +129,21 @@ type Named =
   | { readonly case: undefined; readonly value?: undefined };
 
 async function organizationNamed(ctx: Ctx, identities: Named): Promise<Organization> {
-  const named: Identities =
-    identities.case === undefined
-      ? { case: undefined }
-      : { ...identities, case: identities.case === 'externalId' ? 'externalId' : 'id' };
   const { environmentId } = ctx;
-  const found = await findOrganization(ctx.db, { environmentId, key: keyOf(named) });
+  const found = await findOrganization(ctx.db, { environmentId, key: keyOf(namesOf(identities)) });
   if (!found) throw noSuchOrganization();
   return found;
+}
+
+function namesOf(identities: Named): Identities {
+  switch (identities.case) {
+    case 'organizationId':
+      return { case: 'id', value: identities.value };
+    case 'externalId':
+      return { case: 'externalId', value: identities.value };
+    case undefined:
+      return { case: undefined };
+  }
 }
 
 async function domainNamed(ctx: Ctx, identities: Named, id: string): Promise<Domain> {
