@@ -5,6 +5,7 @@ import { auth_option } from '@gatewarden/contract/scalekit/v1/options/options_pb
 import { ApiError } from './api-error.ts';
 import {
   CHANGING_GETS,
+  CLIENTS_ONLY,
   OPERATORS_OWN,
   OWNERS_ONLY,
   PEOPLE_REACH,
@@ -26,6 +27,7 @@ type Portal = Extract<Caller, { kind: 'portal' }>;
  * What no rule allows is refused.
  */
 export function mayUse(caller: Caller, method: DescMethod): boolean {
+  if (CLIENTS_ONLY.has(nameOf(method))) return caller.kind === 'environment-client';
   switch (caller.kind) {
     case 'anonymous':
       return true;

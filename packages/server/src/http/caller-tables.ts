@@ -31,7 +31,9 @@ export const REVEALING: ReadonlySet<string> = new Set([
   'SecretService.GetSecret',
   'SecretService.ListSecrets',
   'WebhookService.GetPortalURL',
+  'WorkspaceService.GetBillingInfo',
   'WorkspaceService.GetBillingPortal',
+  'WorkspaceService.GetWorkspacePricingTable',
 ]);
 
 /** Methods for owners alone: who operates the environment, environments as a whole, their keys, and what is paid for. */
@@ -52,6 +54,8 @@ export const OWNERS_ONLY: ReadonlySet<string> = new Set([
   'MembersService.CreateMember',
   'MembersService.DeleteMember',
   'MembersService.UpdateMember',
+  'SigningKeyService.RotateSigningKey',
+  'SigningKeyService.WithdrawSigningKeys',
   'WorkspaceService.AddSubscription',
   'WorkspaceService.CreateCheckoutSession',
   'WorkspaceService.CreateWorkspaceDomain',
@@ -62,6 +66,9 @@ export const OWNERS_ONLY: ReadonlySet<string> = new Set([
   'WorkspaceService.UpdateWorkspace',
   'WorkspaceService.UpdateWorkspaceContext',
 ]);
+
+/** Methods that only clients of the environment use, whomever else the contract lets in. */
+export const CLIENTS_ONLY: ReadonlySet<string> = new Set(['DirectoryService.TriggerDirectorySync']);
 
 /** Methods about the operator who calls: a client of the environment is none. */
 export const OPERATORS_OWN: ReadonlySet<string> = new Set([
@@ -122,10 +129,6 @@ export const PEOPLE_REACH: ReadonlyMap<string, Reach> = new Map<string, Reach>([
     'DirectoryService.UpdateDirectoryContext',
     { to: 'organization', permission: 'sk_org_scim_manage' },
   ],
-  // Who says that a domain is an organization's own decides whose people it signs in: DNS proves it, not a member's word.
-  ['DomainService.CreateDomain', NOTHING],
-  ['DomainService.UpdateDomain', NOTHING],
-  ['DomainService.VerifyDomain', NOTHING],
   ['EnvironmentService.GetCurrentSession', { to: 'self' }],
   // External id, slug and metadata are the application's.
   [
@@ -166,7 +169,8 @@ export const PEOPLE_REACH: ReadonlyMap<string, Reach> = new Map<string, Reach>([
     'UserService.UpdateMembership',
     { to: 'organization', members: ['organization_id', 'id', 'external_id', 'membership.roles'] },
   ],
-  ['WebAuthnService.BeginRegistration', { to: 'person', field: 'user_id' }],
+  ['WebAuthnService.BeginRegistration', { to: 'self' }],
+  ['WebAuthnService.FinishRegistration', { to: 'self' }],
   ['WebAuthnService.ListCredentials', { to: 'person', field: 'user_id' }],
 ]);
 
@@ -191,12 +195,12 @@ export const PORTAL_SERVICES: ReadonlyMap<string, readonly string[]> = new Map<
 export const PORTAL_REACH: ReadonlyMap<string, PortalReach> = new Map<string, PortalReach>([
   ['ConnectionService.GetConnectionTestResult', { ...NOTHING, features: SSO }],
   ['ConnectionService.ListAppConnections', { ...NOTHING, features: SSO }],
-  ['DomainService.CreateDomain', { ...NOTHING, features: SSO }],
-  ['DomainService.UpdateDomain', { ...NOTHING, features: SSO }],
-  ['DomainService.VerifyDomain', { ...NOTHING, features: SSO }],
   ['EnvironmentService.GetCurrentSession', { to: 'self', features: [] }],
   ['EnvironmentService.GetPortalCustomization', { to: 'environment', features: [] }],
   ['EnvironmentService.PortalBootstrap', { to: 'self', features: [] }],
+  // Both look at who calls, and keep to the portal's organization by themselves.
+  ['EventsService.ListEvents', { to: 'self', features: [] }],
+  ['EventsService.SendCustomEvent', { to: 'self', features: [] }],
   ['OrganizationService.GetOrganization', { to: 'organization', features: [] }],
   ['RolesService.GetOrganizationRole', { to: 'organization', features: BOTH }],
   ['RolesService.ListOrganizationRoles', { to: 'organization', features: BOTH }],
