@@ -108,7 +108,7 @@ export const directoriesRpc: Slice<typeof DirectoryService> = {
       async (tx, { id: directoryId, type }) => {
         if (
           directoryType !== DirectoryType.DIRECTORY_TYPE_UNSPECIFIED &&
-          DirectoryType[directoryType] !== type
+          directoryType !== DirectoryType[type]
         )
           throw invalidField('directory.directory_type', 'cannot be changed');
         const { environmentId } = ctx;
