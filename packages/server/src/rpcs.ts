@@ -44,6 +44,7 @@ import { describeApi } from './http/openapi.ts';
 import type { PageCallers } from './http/page-callers.ts';
 import { mountRest } from './http/rest.ts';
 import { authRequestsRpc } from './login/auth-requests.rpc.ts';
+import { passwordlessRpc } from './login/passwordless.rpc.ts';
 import { revokeSessionsRpc } from './login/revoke-sessions.rpc.ts';
 import { personOf } from './login/session-caller.ts';
 import { mcpServerSettingsRpc } from './mcp/mcp-server-settings.rpc.ts';
@@ -112,7 +113,7 @@ export const services: readonly Service[] = [
   ),
   service(SessionService, sessionsRpc, revokeSessionsRpc),
   service(AuthService),
-  service(PasswordlessService),
+  service(PasswordlessService, passwordlessRpc),
   service(WebAuthnService),
   service(TOTPService),
   service(ApiTokenService, apiKeysRpc),

@@ -53,7 +53,15 @@ export async function countTryOfNetwork(ctx: Ctx, facts: PageErrorFacts): Promis
  * person has signed in before has its own count, so that strangers cannot lock people out of their own devices.
  */
 export async function countTryOfAddress(ctx: Ctx, device: Device): Promise<boolean> {
-  const key = await tryKey(ctx, device);
+  return await countTryWith(ctx, await tryKey(ctx, device));
+}
+
+/** The same where no browser is known: an application asks for the person. */
+export async function countTryForApplication(ctx: Ctx, emailKey: string): Promise<boolean> {
+  return await countTryWith(ctx, emailKey);
+}
+
+async function countTryWith(ctx: Ctx, key: string): Promise<boolean> {
   const hour = await countAgainst(ctx, triesPerHour(key));
   // A try that the hour refused must not use up the day as well.
   if (!hour.allowed) return false;

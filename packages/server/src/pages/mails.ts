@@ -10,11 +10,13 @@ export type SignInMail = {
   locale: Locale;
   /** Application or MCP server signed in to. */
   app: string;
-  code: string;
+  /** Absent where only the link works. */
+  code: string | undefined;
   /** Sign-in link; it finishes a sign-in only in the browser that asked (AS-30). */
   link?: string | undefined;
   minutes: number;
-  requester: { device: string; place?: string | undefined };
+  /** Absent where an application asked, and not a browser. */
+  requester?: { device: string; place?: string | undefined } | undefined;
   reference: string;
 };
 
@@ -22,31 +24,42 @@ export type SignInMail = {
 export function signInMail(model: SignInMail): Mail {
   const { locale } = model;
   const app = cleanName(model.app, 100);
-  const spaced = model.code.replace(/^(\d{3})(\d{3})$/, '$1 $2');
+  const { code } = model;
   const link = safeUrl(model.link);
-  const device = cleanName(model.requester.device, 80);
-  const askedFor =
-    model.requester.place === undefined
-      ? t(locale, 'mail.code.device', { device })
-      : t(locale, 'mail.code.devicePlace', { device, place: cleanName(model.requester.place, 80) });
+  const asked = askedFor(locale, model.requester);
   const title = t(locale, 'mail.code.title', { app });
-  const howTo = t(locale, 'mail.code.text', { count: model.minutes });
+  const howTo = t(locale, code === undefined ? 'mail.link.text' : 'mail.code.text', {
+    count: model.minutes,
+  });
+  const ignore = t(locale, code === undefined ? 'mail.link.ignore' : 'mail.code.ignore');
+  const orLink = code === undefined ? undefined : t(locale, 'mail.code.link');
   const body = html`<p>${howTo}</p>
-<p class="code">${spaced}</p>
-${link !== undefined && html`<p>${t(locale, 'mail.code.link')}</p><p><a class="button" href="${link}">${t(locale, 'mail.code.button')}</a></p>`}
-<p class="quiet">${askedFor}<br>${t(locale, 'mail.code.ignore')}</p>`;
+${code !== undefined && html`<p class="code">${code.replace(/^(\d{3})(\d{3})$/, '$1 $2')}</p>`}
+${link !== undefined && html`${orLink !== undefined && html`<p>${orLink}</p>`}<p><a class="button" href="${link}">${t(locale, 'mail.code.button')}</a></p>`}
+<p class="quiet">${asked !== undefined && html`${asked}<br>`}${ignore}</p>`;
   return {
-    subject: t(locale, 'mail.code.subject', { code: model.code, app }),
+    subject:
+      code === undefined
+        ? t(locale, 'mail.link.subject', { app })
+        : t(locale, 'mail.code.subject', { code, app }),
     text: lines([
       title,
       howTo,
-      `    ${model.code}`,
-      link === undefined ? undefined : `${t(locale, 'mail.code.link')}\n${link}`,
-      `${askedFor}\n${t(locale, 'mail.code.ignore')}`,
+      code === undefined ? undefined : `    ${code}`,
+      link === undefined ? undefined : orLink === undefined ? link : `${orLink}\n${link}`,
+      asked === undefined ? ignore : `${asked}\n${ignore}`,
       t(locale, 'mail.reference', { reference: model.reference }),
     ]),
     html: document(locale, title, body, model.reference),
   };
+}
+
+function askedFor(locale: Locale, requester: SignInMail['requester']): string | undefined {
+  if (!requester) return undefined;
+  const device = cleanName(requester.device, 80);
+  return requester.place === undefined
+    ? t(locale, 'mail.code.device', { device })
+    : t(locale, 'mail.code.devicePlace', { device, place: cleanName(requester.place, 80) });
 }
 
 export type ConnectedMail = {
