@@ -29,6 +29,7 @@ import { WorkspaceService } from '@gatewarden/contract/scalekit/v1/workspaces/wo
 import type { FastifyInstance } from 'fastify';
 import { apiKeysRpc } from './api-keys/api-keys.rpc.ts';
 import { clientSecretsRpc } from './clients/client-secrets.rpc.ts';
+import { environmentClientsRpc } from './clients/environment-clients.rpc.ts';
 import { organizationClientsRpc } from './clients/organization-clients.rpc.ts';
 import { registerClientRpc } from './clients/register-client.rpc.ts';
 import { resourceClientsRpc } from './clients/resource-clients.rpc.ts';
@@ -43,6 +44,7 @@ import { mountConnect } from './http/connect.ts';
 import { describeApi } from './http/openapi.ts';
 import type { PageCallers } from './http/page-callers.ts';
 import { mountRest } from './http/rest.ts';
+import { interceptorsRpc } from './interceptors/interceptors.rpc.ts';
 import { authRequestsRpc } from './login/auth-requests.rpc.ts';
 import { passwordlessRpc } from './login/passwordless.rpc.ts';
 import { revokeSessionsRpc } from './login/revoke-sessions.rpc.ts';
@@ -50,9 +52,9 @@ import { personOf } from './login/session-caller.ts';
 import { mcpServerSettingsRpc } from './mcp/mcp-server-settings.rpc.ts';
 import { mcpServersRpc } from './mcp/mcp-servers.rpc.ts';
 import { authenticateCaller } from './oauth/token/authenticate-caller.ts';
+import { signingKeysRpc } from './operations/signing-keys.rpc.ts';
 import { membersRpc } from './operators/members.rpc.ts';
 import { operatorOf } from './operators/operator-sessions.ts';
-import { signingKeysRpc } from './operations/signing-keys.rpc.ts';
 import { organizationPoliciesRpc } from './organizations/organization-policies.rpc.ts';
 import { organizationsRpc } from './organizations/organizations.rpc.ts';
 import { mountOpenApi } from './pages/openapi.routes.ts';
@@ -73,17 +75,23 @@ import { currentUserRpc } from './users/current-user.rpc.ts';
 import { memberRolesRpc } from './users/member-roles.rpc.ts';
 import { membershipsRpc } from './users/memberships.rpc.ts';
 import { usersRpc } from './users/users.rpc.ts';
-
 import { customEventsRpc } from './webhooks/custom-events.rpc.ts';
 import { testEventsRpc } from './webhooks/test-events.rpc.ts';
 import { webhookDeliveriesRpc } from './webhooks/webhook-deliveries.rpc.ts';
 import { webhookEndpointsRpc } from './webhooks/webhook-endpoints.rpc.ts';
+
 /**
  * All services of the contract, each put together from its slices. Methods that no slice has answer `unimplemented`: a client
  * can tell what this server lacks from what does not exist.
  */
 export const services: readonly Service[] = [
-  service(OrganizationService, organizationsRpc, organizationDeletionRpc, organizationPoliciesRpc, portalLinksRpc),
+  service(
+    OrganizationService,
+    organizationsRpc,
+    organizationDeletionRpc,
+    organizationPoliciesRpc,
+    portalLinksRpc,
+  ),
   service(
     ConnectionService,
     connectionsRpc,
@@ -93,14 +101,7 @@ export const services: readonly Service[] = [
   ),
   service(DomainService, domainsRpc),
   service(DirectoryService, directoriesRpc, directoryPeopleRpc),
-  service(
-    UserService,
-    usersRpc,
-    membershipsRpc,
-    memberRolesRpc,
-    currentUserRpc,
-    userDeletionsRpc,
-  ),
+  service(UserService, usersRpc, membershipsRpc, memberRolesRpc, currentUserRpc, userDeletionsRpc),
   service(RolesService, permissionsRpc, rolesRpc, organizationRolesRpc, rolePermissionsRpc),
   service(
     ClientService,
@@ -110,6 +111,7 @@ export const services: readonly Service[] = [
     userConsentsRpc,
     registerClientRpc,
     organizationClientsRpc,
+    environmentClientsRpc,
   ),
   service(SessionService, sessionsRpc, revokeSessionsRpc),
   service(AuthService),
@@ -120,7 +122,7 @@ export const services: readonly Service[] = [
   service(AuditLogsService, authRequestsRpc),
   service(EventsService, eventsRpc, customEventsRpc),
   service(WebhookService, testEventsRpc),
-  service(InterceptorService),
+  service(InterceptorService, interceptorsRpc),
   service(UserAttributeService, userAttributesRpc),
   service(EnvironmentService),
   service(EmailService),

@@ -22,6 +22,12 @@ const endpoint = {
 } as const;
 const mail = { table: 'mails', use: 'mail-at-rest', from: sql`mails` } as const;
 
+const interceptor = {
+  table: 'interceptors',
+  use: 'secrets-at-rest',
+  from: sql`interceptors`,
+} as const;
+
 /** Every sealed column but the one of `deployment`, which says that the others are done. */
 export const SEALED_COLUMNS: readonly SealedColumn[] = [
   {
@@ -68,6 +74,9 @@ export const SEALED_COLUMNS: readonly SealedColumn[] = [
   },
   { ...endpoint, name: 'secret', column: sql`secret` },
   { ...endpoint, name: 'previous_secret', column: sql`previous_secret` },
+  { ...interceptor, name: 'secret', column: sql`secret` },
+  { ...interceptor, name: 'previous_secret', column: sql`previous_secret` },
+  { ...interceptor, name: 'auth_secret', column: sql`auth_secret` },
   { ...mail, name: 'subject', column: sql`subject` },
   { ...mail, name: 'text_body', column: sql`text_body` },
   { ...mail, name: 'html_body', column: sql`html_body` },

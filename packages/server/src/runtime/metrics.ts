@@ -35,6 +35,10 @@ const counters = {
     help: 'Attempts to deliver a webhook by outcome',
     labelNames: ['outcome'],
   },
+  gatewarden_interceptor_calls_total: {
+    help: 'Calls of interceptors by outcome',
+    labelNames: ['outcome'],
+  },
   gatewarden_refresh_reuse_total: {
     help: 'Refresh tokens used again after their grace',
     labelNames: [],

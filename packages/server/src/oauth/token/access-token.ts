@@ -1,6 +1,7 @@
 import type { Client } from '../../clients/clients.ts';
 import { issuerOf } from '../../mcp/mcp-servers.ts';
 import type { Ctx } from '../../runtime/context.ts';
+import type { CustomClaims } from '../custom-claims.ts';
 import { formatScope } from '../scope.ts';
 import { TOKEN_KINDS } from '../token-kinds.ts';
 import type { Authorization } from './grant.ts';
@@ -50,17 +51,21 @@ export function accessToken(
       ...(authorization.revocationHandles.length > 0
         ? { rvk: authorization.revocationHandles }
         : {}),
-      ...customClaimsOf(client, mcpServer),
+      ...customClaimsOf(client, authorization),
       ...(organizationId === undefined ? {} : { org_id: organizationId, oid: organizationId }),
     },
   };
 }
 
-/** What an administrator set for an application or an organization's machine. In one member, so that it stands for no other. */
+/**
+ * What the application said about this token, else what an administrator set for an application or an organization's machine. In
+ * one member, so that it stands for no other.
+ */
 function customClaimsOf(
-  { settings: { customClaims = {} } }: Client,
-  mcpServer: Authorization['mcpServer'],
-): { custom_claims?: Readonly<Record<string, string>> } {
-  const isEmpty = Object.keys(customClaims).length === 0;
-  return mcpServer !== undefined || isEmpty ? {} : { custom_claims: customClaims };
+  { settings }: Client,
+  { mcpServer, customClaims }: Authorization,
+): { custom_claims?: CustomClaims } {
+  const claims =
+    customClaims ?? (mcpServer === undefined ? settings.customClaims : undefined) ?? {};
+  return Object.keys(claims).length === 0 ? {} : { custom_claims: claims };
 }

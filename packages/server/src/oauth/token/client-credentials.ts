@@ -1,4 +1,5 @@
 import { audienceOfMcpServer } from '../../clients/audiences.ts';
+import { isOfEnvironment } from '../../clients/client.ts';
 import { ORGANIZATION_TOKEN_SECONDS } from '../../clients/client-message.ts';
 import type { Client } from '../../clients/clients.ts';
 import {
@@ -14,6 +15,7 @@ import { parseScope } from '../scope.ts';
 import { type Authorization, type GrantRequest, type GrantType, refuseRepeated } from './grant.ts';
 import { keepResource } from './keep-resource.ts';
 import { accessTokenLifetime } from './lifetimes.ts';
+import { interceptMachineToken } from './machine-interception.ts';
 import { MANAGEMENT_TOKEN_SECONDS, managementAudience } from './management-caller.ts';
 
 export const clientCredentialsGrant: GrantType = {
@@ -22,10 +24,13 @@ export const clientCredentialsGrant: GrantType = {
   authorize: authorizeMachine,
 };
 
-/** Confidential clients of an administrator, without redirect URIs or marked for it (AS-98); environment clients (AS-99). */
+/**
+ * Confidential clients of an administrator, without redirect URIs or marked for it (AS-98); those of the environment that may
+ * call the management API (AS-99, FSA-6).
+ */
 function mayActForItself(client: Client, method: GrantRequest['method']): boolean {
   if (client.registration !== 'admin' || method === 'none') return false;
-  if (client.kind === 'environment') return client.managementApi;
+  if (isOfEnvironment(client)) return client.managementApi;
   return client.redirectUris.length === 0 || client.grantTypes.includes('client_credentials');
 }
 
@@ -44,7 +49,7 @@ async function authorizeMachine(ctx: Ctx, request: GrantRequest): Promise<Author
     ...form.resources,
     ...(form.params['audience'] === undefined ? [] : [form.params['audience']]),
   ]; // AS-40
-  if (client.kind === 'environment') return await forManagement(ctx, request, resources);
+  if (isOfEnvironment(client)) return await forManagement(ctx, request, resources);
   if (client.kind === 'organization') return await forOrganization(ctx, request, resources);
   const mcpServer = await serverOf(ctx, request);
   trail.mcpServerId = mcpServer.id;
@@ -111,10 +116,20 @@ async function forOrganization(
     });
   const live = await findMachine(ctx.db, { environmentId: ctx.environmentId, clientId: client.id });
   if (!live) throw unavailable();
-  return {
-    ...machine(ctx, client, subsetOf(form.params['scope'], client.scopes), live),
-    mcpServer: undefined,
+  const {
+    scopes,
+    audience: aud,
+    customClaims,
+  } = await interceptMachineToken(ctx, client, {
+    scopes: subsetOf(form.params['scope'], client.scopes),
     audience: wanted,
+    customClaims: client.settings.customClaims ?? {},
+  });
+  return {
+    ...machine(ctx, client, scopes, live),
+    mcpServer: undefined,
+    customClaims,
+    audience: aud,
     lifetimeSeconds: accessTokenLifetime ?? ORGANIZATION_TOKEN_SECONDS,
     revocationHandles: [revocationHandle(live.revocationSecret, ctx.environmentId)],
   };

@@ -5,6 +5,7 @@ import type { Parameters } from '../../http/forms.ts';
 import type { Issuer } from '../../mcp/issuer.ts';
 import type { McpServer } from '../../mcp/mcp-servers.ts';
 import type { Ctx } from '../../runtime/context.ts';
+import type { CustomClaims } from '../custom-claims.ts';
 import { OAuthError } from '../oauth-error.ts';
 
 /** One grant type: data, and the function that decides. The endpoint does what all grants share, so that none can forget it. */
@@ -59,6 +60,8 @@ export type Authorization = {
   /** Absent for machines. */
   readonly person: Person | undefined;
   readonly organizationId: string | undefined;
+  /** Claims of the application's own, within the limits of AS-151. @default none */
+  readonly customClaims?: CustomClaims | undefined;
   readonly idToken:
     | { readonly nonce: string | undefined; readonly code: string | undefined }
     | undefined;

@@ -1,0 +1,160 @@
+import {
+  AuthConfigType,
+  type Config,
+  type CreateInterceptor,
+  FailurePolicy,
+  type UpdateInterceptor,
+} from '@gatewarden/contract/scalekit/v1/interceptors/interceptors_pb';
+import { checkText, invalidField } from '../http/request-checks.ts';
+import type { Ctx } from '../runtime/context.ts';
+import { fetchUrlProblem } from '../runtime/safe-fetch-url.ts';
+import { HIDDEN, triggerPointName } from './interceptor-message.ts';
+import type { Interceptor, InterceptorAuth } from './interceptors.store.ts';
+import type { InterceptorChange, InterceptorInput } from './interceptors.ts';
+
+const DEFAULT_TIMEOUT_MS = 10_000;
+/** A header's name, not one that the request has anyway (RFC 9110 §5.6.2). */
+const HEADER_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,255}$/;
+const TAKEN_HEADER =
+  /^(host|content-.*|transfer-encoding|connection|te|trailer|upgrade|expect|accept.*|user-agent|cookie|proxy-.*|interceptor-.*|webhook-.*)$/i;
+/** Visible characters: what goes into a header's value. */
+const HEADER_VALUE = /^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/;
+
+/** @throws {ApiError} invalid_argument */
+export function newInterceptor(ctx: Ctx, sent: CreateInterceptor): InterceptorInput {
+  checkText('interceptor.', { display_name: sent.displayName, description: sent.description });
+  refuseTemplates(sent);
+  if (sent.apiUrl === undefined)
+    throw invalidField('interceptor.api_url', 'is missing', 'required');
+  if (sent.failurePolicy === undefined)
+    throw invalidField(
+      'interceptor.failure_policy',
+      'is missing: FAIL_OPEN or FAIL_CLOSED',
+      'required',
+    );
+  return {
+    displayName: sent.displayName,
+    description: sent.description,
+    triggerPoint: triggerPointName(sent.triggerPoint),
+    url: checkedUrl(ctx, 'interceptor.api_url', sent.apiUrl),
+    timeoutMs: Number(sent.timeoutMs ?? DEFAULT_TIMEOUT_MS),
+    failOpen: sent.failurePolicy === FailurePolicy.FAIL_OPEN,
+    ...authOf(ctx, sent.config, undefined),
+  };
+}
+
+/** @throws {ApiError} invalid_argument */
+export function interceptorChange(
+  ctx: Ctx,
+  sent: UpdateInterceptor,
+  current: Interceptor,
+): InterceptorChange {
+  checkText('interceptor.', {
+    display_name: sent.displayName ?? '',
+    description: sent.description ?? '',
+  });
+  refuseTemplates(sent);
+  if (sent.displayName === '')
+    throw invalidField('interceptor.display_name', 'must not be empty', 'string.min_len');
+  return {
+    ...(sent.displayName !== undefined && { displayName: sent.displayName }),
+    ...(sent.description !== undefined && { description: sent.description }),
+    ...(sent.triggerPoint !== undefined && { triggerPoint: triggerPointName(sent.triggerPoint) }),
+    ...(sent.apiUrl !== undefined && {
+      url: checkedUrl(ctx, 'interceptor.api_url', sent.apiUrl),
+    }),
+    ...(sent.timeoutMs !== undefined && { timeoutMs: Number(sent.timeoutMs) }),
+    ...(sent.failurePolicy !== undefined && {
+      failOpen: sent.failurePolicy === FailurePolicy.FAIL_OPEN,
+    }),
+    ...(sent.config && authOf(ctx, sent.config, current)),
+  };
+}
+
+/** The contract does not say what a template means, so none is taken rather than stored and ignored. */
+function refuseTemplates(sent: {
+  readonly requestTemplate?: string | undefined;
+  readonly responseTemplate?: string | undefined;
+}): void {
+  for (const [name, value] of [
+    ['request_template', sent.requestTemplate],
+    ['response_template', sent.responseTemplate],
+  ] as const)
+    if (value)
+      throw invalidField(
+        `interceptor.${name}`,
+        'this server sends and takes no templates',
+        'value',
+      );
+}
+
+function checkedUrl(ctx: Ctx, field: string, url: string): string {
+  const problem = fetchUrlProblem(url, { allowLoopback: ctx.config.allowLoopbackClients });
+  if (problem !== undefined) throw invalidField(field, `nothing is sent there: ${problem}`, 'url');
+  if (new URL(url).host === new URL(ctx.issuer).host)
+    throw invalidField(field, 'nothing is sent there: it is this server itself', 'url');
+  return url;
+}
+
+type Auth = { auth: InterceptorAuth | undefined; authSecret: string | undefined };
+
+/** A config without authentication takes away what there was. The hidden form of a secret leaves it as it is. */
+function authOf(ctx: Ctx, config: Config | undefined, current: Interceptor | undefined): Auth {
+  const sent = config?.authConfig?.authConfig;
+  const type = config?.authConfig?.authConfigType;
+  const field = 'interceptor.config.auth_config';
+  switch (sent?.case) {
+    case undefined:
+      if (config?.authConfig)
+        throw invalidField(field, 'must have api_key or oauth2', 'oneof.required');
+      return { auth: undefined, authSecret: undefined };
+    case 'apiKey': {
+      if (type !== AuthConfigType.API_KEY)
+        throw invalidField(`${field}.auth_config_type`, 'must be API_KEY with api_key', 'value');
+      const { apiKey, headerName } = sent.value;
+      if (!HEADER_NAME.test(headerName) || TAKEN_HEADER.test(headerName))
+        throw invalidField(`${field}.api_key.header_name`, 'is no header of your own', 'header');
+      if (!HEADER_VALUE.test(apiKey))
+        throw invalidField(
+          `${field}.api_key.api_key`,
+          'must be visible ASCII characters',
+          'header',
+        );
+      const auth = { kind: 'api-key', headerName } as const;
+      return { auth, authSecret: secretOf(`${field}.api_key.api_key`, apiKey, auth, current) };
+    }
+    case 'oauth2': {
+      if (type !== AuthConfigType.OAUTH2)
+        throw invalidField(`${field}.auth_config_type`, 'must be OAUTH2 with oauth2', 'value');
+      const { tokenUrl, clientId, clientSecret, scope } = sent.value;
+      checkText(`${field}.oauth2.`, { client_id: clientId, client_secret: clientSecret, scope });
+      const auth = {
+        kind: 'oauth2',
+        tokenUrl: checkedUrl(ctx, `${field}.oauth2.token_url`, tokenUrl),
+        clientId,
+        scope,
+      } as const;
+      const secretField = `${field}.oauth2.client_secret`;
+      return { auth, authSecret: secretOf(secretField, clientSecret, auth, current) };
+    }
+  }
+}
+
+/**
+ * Undefined: the secret stays. It may only stay where it goes to the place it was given for: with another token URL, whoever
+ * may change interceptors could have it sent to themselves.
+ */
+function secretOf(
+  field: string,
+  sent: string,
+  auth: InterceptorAuth,
+  current: Interceptor | undefined,
+): string | undefined {
+  if (sent !== HIDDEN) return sent;
+  const before = current?.auth;
+  const same =
+    (auth.kind === 'api-key' && before?.kind === 'api-key') ||
+    (auth.kind === 'oauth2' && before?.kind === 'oauth2' && before.tokenUrl === auth.tokenUrl);
+  if (!same) throw invalidField(field, 'has to be given again', 'required');
+  return undefined;
+}
