@@ -86,7 +86,7 @@ export async function countEvents(
 ): Promise<number> {
   const found = selected(by.environmentId, by.filter, sql`e.id`, sql`limit ${by.most}`);
   const rows = await db.rows<{ count: bigint }>(
-    sql`select count(*) as count from (${found} limit ${by.most}) as found`,
+    sql`select least(count(*), ${by.most}) as count from (${found}) as found`,
   );
   return Number(rows[0]?.count ?? 0n);
 }
