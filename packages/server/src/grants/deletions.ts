@@ -148,6 +148,6 @@ async function forget(ctx: Ctx, userIds: readonly string[], because: string): Pr
   await recordAbout(
     ctx.db,
     event,
-    userIds.map((userId) => ({ userId })),
+    userIds.map((userId) => ({ userId, data: { id: userId } })),
   );
 }
