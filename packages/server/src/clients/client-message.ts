@@ -69,7 +69,7 @@ export function organizationClientMessage({ client, secrets }: ClientRecord) {
 }
 
 /** By name: what they are stored as keeps no order. */
-function claimMessages(claims: Readonly<Record<string, string>>) {
+export function claimMessages(claims: Readonly<Record<string, string>>) {
   return Object.entries(claims)
     .map(([key, value]) => ({ key, value }))
     .sort((a, b) => (a.key < b.key ? -1 : 1));

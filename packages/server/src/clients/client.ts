@@ -36,6 +36,10 @@ export type ClientSettings = {
   readonly customClaims?: Readonly<Record<string, string>> | undefined;
   readonly initiateLoginUri?: string | undefined;
   readonly postLogoutRedirectUris?: readonly string[] | undefined;
+  /** Called when a session ends (OpenID Connect Back-Channel Logout 1.0). */
+  readonly backChannelLogoutUris?: readonly string[] | undefined;
+  /** Of an application with a secret; without one PKCE is always required (AS-24). */
+  readonly enforcePkce?: boolean | undefined;
 };
 
 /** An OAuth client as every protocol step sees it. */
@@ -121,6 +125,14 @@ export function canonicalJson(value: unknown): string {
 /** Public keys, or where they are: only such a client can sign an assertion. */
 export function hasKeys(client: Pick<Client, 'jwks' | 'jwksUri'>): boolean {
   return client.jwks !== undefined || client.jwksUri !== undefined;
+}
+
+/**
+ * A client of the environment itself, where people sign in to an application of the operator's: the environment's own client,
+ * which is an application too (FSA-2), and those added since.
+ */
+export function isOfEnvironment({ kind }: Pick<Client, 'kind'>): boolean {
+  return kind === 'environment' || kind === 'application';
 }
 
 export function usesSecret(method: TokenEndpointAuthMethod): boolean {

@@ -1,4 +1,4 @@
-import type { Client } from '../../clients/client.ts';
+import { type Client, isOfEnvironment } from '../../clients/client.ts';
 import type { Issuer } from '../../mcp/issuer.ts';
 import { OAuthError } from '../oauth-error.ts';
 import { checkChallenge } from '../pkce.ts';
@@ -46,15 +46,16 @@ export function checkState(params: Params): string | undefined {
   return state;
 }
 
-/** AS-24: S256 for every client of an MCP server and every public client; a confidential application may leave PKCE out. */
+/** AS-24: S256 for every client of an MCP server and every public client; a confidential application may leave PKCE out unless it says otherwise (FSA-5). */
 export function checkPkce(params: Params, client: Client, issuer: Issuer): string | undefined {
   const check = checkChallenge(params);
   if (check.kind === 'wrong') throw new OAuthError('invalid_request', check.description);
   if (check.kind === 'given') return check.challenge;
   const mayOmit =
     issuer.mcpServer === undefined &&
-    client.kind === 'application' &&
-    client.tokenEndpointAuthMethod !== 'none';
+    isOfEnvironment(client) &&
+    client.tokenEndpointAuthMethod !== 'none' &&
+    client.settings.enforcePkce !== true;
   if (!mayOmit)
     throw new OAuthError(
       'invalid_request',

@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import type { Client } from '../../clients/client.ts';
+import { type Client, isOfEnvironment } from '../../clients/client.ts';
 import { rememberedConsent } from '../../grants/grants.ts';
 import { readForm } from '../../http/forms.ts';
 import { logFailure } from '../../login/auth-requests.ts';
@@ -128,7 +128,7 @@ async function standingConsent(
  */
 function isOperators(client: Client, redirectUri: string): boolean {
   return (
-    client.kind === 'application' &&
+    isOfEnvironment(client) &&
     client.registration === 'admin' &&
     (client.tokenEndpointAuthMethod !== 'none' || redirectKind(redirectUri) === 'https')
   );

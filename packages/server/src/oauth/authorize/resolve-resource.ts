@@ -1,4 +1,4 @@
-import type { Client } from '../../clients/client.ts';
+import { type Client, isOfEnvironment } from '../../clients/client.ts';
 import { environmentOf } from '../../environments/environments.ts';
 import type { Issuer } from '../../mcp/issuer.ts';
 import { mcpServersCovering, noteRefusedResource } from '../../mcp/mcp-servers.store.ts';
@@ -43,6 +43,8 @@ export async function resolveResource(
   if (own)
     return resource === undefined ? withoutResource(own) : await atServer(ctx, own, resource);
   if (resource === undefined) return await atEnvironmentWithoutResource(ctx, request.client);
+  // What the environment's own client gets is never for an MCP server (AS-99).
+  if (request.client.kind === 'environment') return refused('this client gets no such tokens');
   const named = await serverNamed(ctx, resource);
   if (
     !isServing(named) ||
@@ -70,7 +72,7 @@ async function atEnvironmentWithoutResource(ctx: Ctx, client: Client): Promise<R
       ? withoutResource(bound)
       : refused('the MCP server of this client is not available');
   }
-  return client.kind === 'application'
+  return isOfEnvironment(client)
     ? { kind: 'application' }
     : refused('the resource parameter is missing (RFC 8707)');
 }

@@ -47,7 +47,7 @@ export function issuesRefreshTokens(
   mcpServer: McpServer | undefined,
   scopes: readonly string[],
 ): boolean {
-  if (!mcpServer) return scopes.includes('offline_access');
   if (!client.grantTypes.includes('refresh_token')) return false;
+  if (!mcpServer) return scopes.includes('offline_access');
   return mcpServer.settings.refreshPolicy === 'grant_type' || scopes.includes('offline_access');
 }

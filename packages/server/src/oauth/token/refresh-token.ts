@@ -34,7 +34,7 @@ const MOST_ATTEMPTS = 5;
 
 export const refreshTokenGrant: GrantType = {
   name: 'refresh_token',
-  allows: (client) => client.grantTypes.includes('refresh_token') || client.kind === 'application',
+  allows: (client) => client.grantTypes.includes('refresh_token'),
   authorize: authorizeRefreshToken,
 };
 
