@@ -1,3 +1,4 @@
+import { InterceptorSecretService } from '@gatewarden/contract/gatewarden/v1/interceptor_secrets_pb';
 import { McpServerSettingsService } from '@gatewarden/contract/gatewarden/v1/mcp_server_settings_pb';
 import { SigningKeyService } from '@gatewarden/contract/gatewarden/v1/signing_keys_pb';
 import { WebhookEndpointService } from '@gatewarden/contract/gatewarden/v1/webhook_endpoints_pb';
@@ -44,6 +45,7 @@ import { mountConnect } from './http/connect.ts';
 import { describeApi } from './http/openapi.ts';
 import type { PageCallers } from './http/page-callers.ts';
 import { mountRest } from './http/rest.ts';
+import { interceptorSecretsRpc } from './interceptors/interceptor-secrets.rpc.ts';
 import { interceptorsRpc } from './interceptors/interceptors.rpc.ts';
 import { authRequestsRpc } from './login/auth-requests.rpc.ts';
 import { passwordlessRpc } from './login/passwordless.rpc.ts';
@@ -132,6 +134,7 @@ export const services: readonly Service[] = [
   service(WorkspaceService),
   service(MigrationService),
   service(McpServerSettingsService, mcpServerSettingsRpc),
+  service(InterceptorSecretService, interceptorSecretsRpc),
   service(WebhookEndpointService, webhookEndpointsRpc, webhookDeliveriesRpc),
   service(SigningKeyService, signingKeysRpc),
 ];

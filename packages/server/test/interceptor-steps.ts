@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { JsonObject } from '@bufbuild/protobuf';
+import { InterceptorSecretService } from '@gatewarden/contract/gatewarden/v1/interceptor_secrets_pb';
 import { InterceptorService } from '@gatewarden/contract/scalekit/v1/interceptors/interceptors_pb';
 import type { Step } from './management-api.ts';
 
@@ -67,6 +68,11 @@ export const interceptorSteps = {
     method: method.listInterceptors,
     input: query,
     rest: ['GET', `${path}?${new URLSearchParams(query)}`],
+  }),
+  rotate: (id: string): Step => ({
+    method: InterceptorSecretService.method.rotateInterceptorSecret,
+    input: { interceptor_id: id },
+    rest: ['POST', `${path}/${id}:rotate_secret`, {}],
   }),
   attempt: (id: string, data: JsonObject): Step => ({
     method: method.testInterceptor,

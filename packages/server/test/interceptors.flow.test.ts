@@ -1,9 +1,16 @@
 import assert from 'node:assert/strict';
+import { createHmac } from 'node:crypto';
 import { before, test } from 'node:test';
 import type { JsonObject } from '@bufbuild/protobuf';
 import { decodeJwt } from 'jose';
 import { sql, startTestGatewarden, type TestGatewarden, token } from '../src/testing.ts';
-import { endpoint, json, type Reply, interceptorSteps as steps } from './interceptor-steps.ts';
+import {
+  endpoint,
+  type Got,
+  json,
+  type Reply,
+  interceptorSteps as steps,
+} from './interceptor-steps.ts';
 import { type Answer, type Api, managementApi, member, ok } from './management-api.ts';
 
 let gatewarden: TestGatewarden;
@@ -164,6 +171,15 @@ test('what cannot be an interceptor is refused with the field that is wrong (FSA
   assert.equal((await api(steps.list({ page_token: 'x' }))).code, 3);
 });
 
+/** As the vendor's SDK checks it: an independent implementation of the scheme. */
+function signed(got: Got | undefined, secret: string): boolean {
+  const headers: Got['headers'] = got?.headers ?? {};
+  const text = `${headers['interceptor-id']}.${headers['interceptor-timestamp']}.${got?.body}`;
+  const key = Buffer.from(secret.slice('whsec_'.length), 'base64');
+  const expected = `v1,${createHmac('sha256', key).update(text).digest('base64')}`;
+  return String(headers['interceptor-signature']).split(' ').includes(expected);
+}
+
 async function machine(): Promise<{ id: string; secret: string }> {
   const organization = await fetchApi('POST', '/api/v1/organizations', { display_name: 'Acme' });
   const organizationId = String(member(organization, 'organization')['id']);
@@ -228,8 +244,12 @@ test('before a machine gets a token the application is asked, signed; it narrows
   assert.equal((await asks(robot)).status, 200);
   assert.equal(app.got.length, 0, 'a disabled one is not asked');
   ok(await api(steps.turn(id, true)));
+  const first = String(ok(await api(steps.rotate(id)))['secret']);
+  const secret = String(ok(await api(steps.rotate(id)))['secret']);
+  assert.match(secret, /^whsec_[A-Za-z0-9+/]{43}=$/);
   const answer = await asks(robot);
   assert.equal(answer.status, 200, JSON.stringify(answer.body));
+  assert.ok(signed(app.got[0], first), 'the one before signs as well, for a day');
   const claims = decodeJwt(String(answer.body['access_token']));
   assert.deepEqual(
     [claims['scope'], claims.aud, claims.sub, claims['roles']],
@@ -237,6 +257,7 @@ test('before a machine gets a token the application is asked, signed; it narrows
   );
   assert.deepEqual(claims['custom_claims'], { plan: 'gold', tenant: { id: 7 }, extra: 'yes' });
   const [call] = app.got;
+  assert.ok(signed(call, secret), 'the secret that was handed out signs');
   const sent = JSON.parse(call?.body ?? '{}');
   assert.deepEqual(
     [sent.display_name, sent.trigger_point, sent.interceptor_context.client_id],
