@@ -137,7 +137,7 @@ export const roleUsers = (role: string): Step => ({
 
 let made = 0;
 
-/** Adds a member and gives the user back as the answer has it. Without more it is an active one with an address of their own. */
+/** Adds a member and gives the user back as the answer has it. Without more it is an active one with a test address of their own. */
 export async function newMember(
   api: Api,
   organization: string,
@@ -145,7 +145,7 @@ export async function newMember(
   send = false,
 ): Promise<JsonObject> {
   made += 1;
-  const sent = { email: `person${made}@example.com`, ...user };
+  const sent = { email: `person${made}+sktest@example.com`, ...user };
   return member(ok(await api(memberSteps(organization).create(sent, send))), 'user');
 }
 
