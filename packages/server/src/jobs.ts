@@ -9,6 +9,7 @@ import { cleanUpPortalLinks } from './portal/clean-up.job.ts';
 import type { Job } from './runtime/jobs.ts';
 import { cleanUpEvents, measureWebhooks } from './webhooks/clean-up.job.ts';
 import { deliverWebhooks, finishDeliveries } from './webhooks/deliver.job.ts';
+import { tellExpiringCertificates } from './webhooks/expiring-certificates.job.ts';
 
 const SECOND = 1000;
 const MINUTE = 60 * SECOND;
@@ -18,6 +19,7 @@ export const jobs: readonly Job[] = [
   { name: 'send mails', everyMs: SECOND, run: sendMails },
   { name: 'deliver webhooks', everyMs: SECOND, run: deliverWebhooks, finish: finishDeliveries },
   { name: 'measure webhooks', everyMs: MINUTE, run: measureWebhooks },
+  { name: 'tell of certificates', everyMs: 60 * MINUTE, run: tellExpiringCertificates },
   { name: 'clean up events', everyMs: 10 * MINUTE, run: cleanUpEvents },
   { name: 'erase salts of refresh tokens', everyMs: 15 * SECOND, run: eraseSalts },
   { name: 'sweep mails', everyMs: 10 * MINUTE, run: sweepMails },

@@ -143,11 +143,13 @@ export function sampleData({ type, object }: CatalogueEntry): Data {
         description: 'Read documents',
       };
     case 'Session':
-      return { session_id: SESSION_ID, user_id: USER_ID };
+      return { user, user_session: { ...session, status: 'REVOKED', expired_at: TIME } };
     case 'ApiKey':
-      return { token_id: 'apit_100000000000000011', organization_id: ORGANIZATION_ID };
+      return { token_id: 'apit_100000000000000011', user_id: USER_ID };
     case 'Client':
-      return { id: 'm2morg_100000000000000012', name: 'Nightly import' };
+      return what === 'created'
+        ? { id: 'm2morg_100000000000000012', name: 'Nightly import', kind: 'organization' }
+        : { id: 'm2morg_100000000000000012', because: 'request' };
   }
 }
 
@@ -165,7 +167,8 @@ function domain(what: string): Data {
     domain: 'example.com',
     domain_type: 'ORGANIZATION_DOMAIN',
     organization_id: ORGANIZATION_ID,
-    txt_record_key: '_gatewarden.example.com',
+    txt_record_key: '_gatewarden-challenge',
+    txt_record_secret: 'TVRIzNDU2Nzg5MDEyMzQ1Njc4OTAxMjM0NTY3ODkw',
     verification_status: status,
     verification_method: 'DNS',
     updated_at: TIME,
@@ -191,7 +194,11 @@ function connectionData(what: string): Data {
     case 'sso_disabled':
       return { ...connection, enabled: false, status: 'COMPLETED' };
     case 'certificate_expiring':
-      return { ...connection, expires_at: '2026-02-14T09:30:00.000Z' };
+      return {
+        ...connection,
+        certificate_id: 'cert_100000000000000014',
+        expires_at: '2026-02-14T09:30:00.000Z',
+      };
     default:
       return connection;
   }
