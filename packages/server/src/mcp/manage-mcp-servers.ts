@@ -4,6 +4,7 @@ import { endGrantsOfServer } from '../grants/grants.ts';
 import { ensurePermissions } from '../roles/permissions.store.ts';
 import { type Ctx, withDb } from '../runtime/context.ts';
 import { newId } from '../runtime/ids.ts';
+import { removeConnection } from '../sso/connections.ts';
 import { isUniqueViolation } from '../storage/db.ts';
 import {
   applied,
@@ -96,8 +97,11 @@ export async function changeMcpServer(
 export async function deleteMcpServer(ctx: Ctx, id: string): Promise<boolean> {
   return await ctx.db.transaction(async (tx) => {
     const inside = withDb(ctx, tx);
-    if (!(await deleteRow(tx, { environmentId: ctx.environmentId, id, now: ctx.now() })))
-      return false;
+    const { environmentId } = ctx;
+    const server = await lockMcpServer(tx, { environmentId, id });
+    if (!server || !(await deleteRow(tx, { environmentId, id, now: ctx.now() }))) return false;
+    if (server.connectionId !== undefined)
+      await removeConnection(inside, { organizationId: undefined, id: server.connectionId });
     await endGrantsOfServer(inside, { mcpServerId: id, because: 'server-deleted' });
     await recordFor(inside, { type: 'mcp_server.deleted', mcpServerId: id });
     return true;

@@ -2,6 +2,7 @@ import type { JsonObject } from '@bufbuild/protobuf';
 import {
   type ClientService,
   type CreateResource,
+  ResourceConnectionType,
   ResourceType,
   type UpdateResource,
 } from '@gatewarden/contract/scalekit/v1/clients/clients_pb';
@@ -17,6 +18,8 @@ import {
 } from '../http/request-checks.ts';
 import { timestampOf } from '../http/timestamps.ts';
 import type { Ctx } from '../runtime/context.ts';
+import { listConnectionsByIds } from '../sso/connections.store.ts';
+import type { Connection } from '../sso/connections.ts';
 import {
   changeMcpServer,
   createMcpServer,
@@ -30,6 +33,7 @@ import {
   listMcpServerPage,
   type McpServer,
 } from './mcp-servers.store.ts';
+import { ensureOwnSignIn, removeOwnSignIn } from './own-sign-in.ts';
 import { protectedResourceMetadata, protectedResourceMetadataUrl } from './resource-metadata.ts';
 
 /** MCP servers are the resources of the wire contract; this server has no others. */
@@ -39,11 +43,11 @@ export const mcpServersRpc: Slice<typeof ClientService> = {
     if (resource.resourceType !== ResourceType.MCP_SERVER)
       throw invalidField('resource.resource_type', 'only MCP_SERVER is supported');
     const created = written(await createMcpServer(ctx, newServer(resource)));
-    return { resource: resourceOf(ctx, created) };
+    return { resource: await resourceOf(ctx, created) };
   },
 
   async getResource(ctx, { resourceId }) {
-    return { resource: resourceOf(ctx, await liveServer(ctx, resourceId)) };
+    return { resource: await resourceOf(ctx, await liveServer(ctx, resourceId)) };
   },
 
   async listResources(ctx, request) {
@@ -52,10 +56,11 @@ export const mcpServersRpc: Slice<typeof ClientService> = {
     const page = readPage(ctx, 'resources', request);
     const rows = await listMcpServerPage(ctx.db, { environmentId, page });
     const { items, ...tokens } = pageOf(ctx, 'resources', page, rows);
+    const connections = await connectionsOf(ctx, items);
     return {
       ...tokens,
       totalSize: await countMcpServers(ctx.db, environmentId),
-      resources: items.map((server) => resourceOf(ctx, server)),
+      resources: items.map((server) => messageOf(ctx, server, connections)),
     };
   },
 
@@ -64,13 +69,26 @@ export const mcpServersRpc: Slice<typeof ClientService> = {
     if (!resource) throw invalidField('resource', 'is missing', 'required');
     const members = changedMembers(updateMask, resource, MEMBERS);
     const changed = written(await changeMcpServer(ctx, resourceId, changesOf(resource, members)));
-    return { resource: resourceOf(ctx, changed) };
+    return { resource: await resourceOf(ctx, changed) };
   },
 
   async deleteResource(ctx, { resourceId }) {
     checkId('resource_id', resourceId, 'res');
     if (!(await deleteMcpServer(ctx, resourceId))) throw noSuchServer();
     return {};
+  },
+
+  async ensureResourceConnection(ctx, { resourceId }) {
+    checkId('resource_id', resourceId, 'res');
+    const connection = await ensureOwnSignIn(ctx, resourceId);
+    if (!connection) throw noSuchServer();
+    return { connection: connectionOf(connection) };
+  },
+
+  async deleteResourceProvider(ctx, { resourceId }) {
+    checkId('resource_id', resourceId, 'res');
+    if (!(await removeOwnSignIn(ctx, resourceId))) throw noSuchServer();
+    return { resource: await resourceOf(ctx, await liveServer(ctx, resourceId)) };
   },
 };
 
@@ -205,7 +223,36 @@ function written(outcome: McpServerOutcome): McpServer {
   }
 }
 
-function resourceOf(ctx: Ctx, server: McpServer) {
+/** The connections of these servers, by id: one statement for all of them, none when no server has one. */
+async function connectionsOf(
+  ctx: Ctx,
+  servers: readonly McpServer[],
+): Promise<ReadonlyMap<string, Connection>> {
+  const ids = servers.flatMap(({ connectionId }) => connectionId ?? []);
+  if (ids.length === 0) return new Map();
+  const { db, environmentId } = ctx;
+  const found = await listConnectionsByIds(db, { environmentId, ids });
+  return new Map(found.map((connection) => [connection.id, connection]));
+}
+
+function connectionOf({ id, status, enabled, provider, settings }: Connection) {
+  const { authorizeUri } = settings;
+  return {
+    id,
+    type: ResourceConnectionType.CUSTOM,
+    status,
+    enabled,
+    provider,
+    settings: authorizeUri === undefined ? {} : { authorize_uri: authorizeUri },
+  };
+}
+
+async function resourceOf(ctx: Ctx, server: McpServer) {
+  return messageOf(ctx, server, await connectionsOf(ctx, [server]));
+}
+
+function messageOf(ctx: Ctx, server: McpServer, connections: ReadonlyMap<string, Connection>) {
+  const connection = connections.get(server.connectionId ?? '');
   return {
     id: server.id,
     name: server.name,
@@ -220,6 +267,10 @@ function resourceOf(ctx: Ctx, server: McpServer) {
     enableCimd: server.metadataDocumentsEnabled,
     createTime: timestampOf(server.createdAt),
     updateTime: timestampOf(server.updatedAt),
+    ...(connection && {
+      provider: connection.provider,
+      connectionDetails: connectionOf(connection),
+    }),
     protectedMetadata: protectedResourceMetadata(ctx, server) as JsonObject, // made of texts and lists of texts
     protectedMetadataUri: protectedResourceMetadataUrl(server) ?? '',
     scopes: server.scopes.map(({ permissionId, name, description }) => ({

@@ -36,6 +36,8 @@ export type McpServer = {
   readonly settings: McpServerSettings;
   readonly scopes: readonly McpServerScope[];
   readonly refusedResource: string | undefined;
+  /** People sign in by this one; absent: here. */
+  readonly connectionId: string | undefined;
   readonly revokedBefore: Date | undefined;
   readonly createdAt: Date;
   readonly updatedAt: Date;
@@ -58,6 +60,7 @@ type Row = {
   metadata_documents_enabled: boolean;
   settings: Partial<McpServerSettings>;
   refused_resource: string | null;
+  connection_id: string | null;
   revoked_before: Date | null;
   created_at: Date;
   updated_at: Date;
@@ -74,7 +77,7 @@ type Row = {
 };
 
 const columns = sql`s.id, s.name, s.description, s.logo_uri, s.server_url, s.server_url_key, s.enabled, s.deleted_at, s.access_token_lifetime, s.refresh_idle_lifetime,
-  s.refresh_absolute_lifetime, s.registration_enabled, s.metadata_documents_enabled, s.settings, s.refused_resource, s.revoked_before, s.created_at, s.updated_at, s.row_version,
+  s.refresh_absolute_lifetime, s.registration_enabled, s.metadata_documents_enabled, s.settings, s.refused_resource, s.connection_id, s.revoked_before, s.created_at, s.updated_at, s.row_version,
   coalesce((select jsonb_agg(jsonb_build_object('permission_id', p.id, 'name', c.name, 'class', c.class, 'is_default', c.is_default, 'title', c.title,
       'description', case c.description when '' then p.description else c.description end, 'own_description', c.description) order by c.position, c.name)
     from mcp_server_scopes c join permissions p on p.environment_id = c.environment_id and p.name = c.name where c.environment_id = s.environment_id and c.mcp_server_id = s.id), '[]'::jsonb) as scopes`;
@@ -105,6 +108,7 @@ function fromRow(row: Row): McpServer {
       ownDescription: scope.own_description,
     })),
     refusedResource: row.refused_resource ?? undefined,
+    connectionId: row.connection_id ?? undefined,
     revokedBefore: row.revoked_before ?? undefined,
     createdAt: row.created_at,
     updatedAt: row.updated_at,
@@ -245,9 +249,19 @@ export async function deleteMcpServer(
 ): Promise<boolean> {
   const rows = await db.rows(sql`
     with scopes as (delete from mcp_server_scopes where environment_id = ${by.environmentId} and mcp_server_id = ${by.id})
-    update mcp_servers set deleted_at = ${by.now}, enabled = false, updated_at = ${by.now}, revoked_before = ${by.now}, row_version = row_version + 1
+    update mcp_servers set deleted_at = ${by.now}, enabled = false, connection_id = null, updated_at = ${by.now}, revoked_before = ${by.now}, row_version = row_version + 1
      where environment_id = ${by.environmentId} and id = ${by.id} and deleted_at is null returning id`);
   return rows.length === 1;
+}
+
+/** Says by which connection people sign in to a live server from now on. */
+export async function setMcpServerConnection(
+  db: Db,
+  by: { environmentId: string; id: string; connectionId: string | undefined; now: Date },
+): Promise<void> {
+  await db.rows(sql`
+    update mcp_servers set connection_id = ${by.connectionId}, updated_at = ${by.now}, row_version = row_version + 1
+     where environment_id = ${by.environmentId} and id = ${by.id} and deleted_at is null`);
 }
 
 /**

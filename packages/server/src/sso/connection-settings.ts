@@ -1,7 +1,7 @@
 import { invalidField } from '../http/request-checks.ts';
 import type { Ctx } from '../runtime/context.ts';
 import type { Connection, ConnectionSettings, ConnectionType } from './connection.ts';
-import { oauthRedirectUri, oidcUrls, samlUrls } from './connection-urls.ts';
+import { oauthRedirectUri, oidcUrls, partnerCallback, samlUrls } from './connection-urls.ts';
 import { addressProblem } from './idp-address.ts';
 import { readCertificates } from './idp-certificates.ts';
 
@@ -275,10 +275,10 @@ export function settingsAnswer(
     case 'WEBAUTHN':
       return { webauthnConfig: settings.webauthn ?? {} };
     case 'TRUSTED_IDP': {
-      const { authorizeUri, ...rest } = settings;
-      return Object.keys(rest).length > 0
-        ? { oidcConfig: rest }
-        : { oauthConfig: authorizeUri === undefined ? {} : { authorizeUri } };
+      const { issuer, discoveryEndpoint, jwksUri } = settings;
+      return (issuer ?? discoveryEndpoint ?? jwksUri)
+        ? { oidcConfig: settings }
+        : { oauthConfig: { ...settings, redirectUri: partnerCallback(ctx, connection) } };
     }
   }
 }
