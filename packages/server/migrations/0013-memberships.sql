@@ -48,6 +48,8 @@ create table membership_roles (
   user_id text not null,
   role_id text not null,
   primary key (environment_id, organization_id, user_id, role_id),
+  -- Beside the membership's own: when an organization is deleted, its roles are looked at before memberships have taken these along.
+  constraint membership_roles_organization foreign key (environment_id, organization_id) references organizations (environment_id, id) on delete cascade,
   constraint membership_roles_membership foreign key (environment_id, organization_id, user_id) references memberships (environment_id, organization_id, user_id) on delete cascade,
   constraint membership_roles_role foreign key (environment_id, role_id) references roles (environment_id, id)
 );
