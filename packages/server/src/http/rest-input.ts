@@ -122,6 +122,9 @@ function scalarOf(field: DescField, value: string, whole: string): JsonValue {
     throw invalid(`"${whole}" must be true or false`);
   }
   if (field.enum && /^-?[0-9]{1,10}$/.test(value)) return Number(value);
+  // Left out, a name that does not exist would ask for everything where it was to ask for less.
+  if (field.enum && !field.enum.values.some((known) => known.name === value))
+    throw invalid(`"${whole}" has no value "${value.slice(0, 100)}"`);
   if (field.message?.typeName === 'google.protobuf.FieldMask') {
     return value.replace(/_([a-z0-9])/g, (_all, letter: string) => letter.toUpperCase());
   }
