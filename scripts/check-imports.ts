@@ -118,6 +118,9 @@ const CONFORMANCE_IMPORTS: Readonly<Record<string, readonly string[]>> = {
   'conformance/server-suite/': ['resource-server', 'proxy'],
   'conformance/docs-code/': ['resource-server', 'proxy'],
   'conformance/sdk-parity': ['resource-server', 'sdk'],
+  // Both SDKs tell the same story.
+  'conformance/vendor-coverage': ['server', 'sdk'],
+  'conformance/python/': ['server'],
   // The vendor's SDK on both engines, with the test's clock and database.
   'conformance/vendor-': ['server', 'contract'],
   'conformance/adapters/': [

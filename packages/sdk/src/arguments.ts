@@ -1,5 +1,13 @@
+import type { DescMessage, MessageInitShape } from '@bufbuild/protobuf';
 import type { CallOptions } from './calls.ts';
 import { ScalekitException } from './errors.ts';
+
+/** The members of a message, each of which may be left out or `undefined`. */
+export type Fields<M extends DescMessage> = {
+  readonly [Name in Exclude<keyof MessageInitShape<M>, '$typeName' | '$unknown'>]?:
+    | MessageInitShape<M>[Name]
+    | undefined;
+};
 
 /** What a list may be asked for. */
 export type PageOptions = {

@@ -48,8 +48,8 @@ export type AuthenticationResponse = {
   readonly accessToken: string;
   /** Seconds. */
   readonly expiresIn: number;
-  /** Only with the scope offline_access. */
-  readonly refreshToken: string | undefined;
+  /** Empty without the scope offline_access. */
+  readonly refreshToken: string;
 };
 
 export type RefreshTokenResponse = {
@@ -104,7 +104,13 @@ export async function signedIn(
   });
   if (rules.nonce !== undefined && claims['nonce'] !== rules.nonce)
     throw new ScalekitValidateTokenFailureException('nonce', 'The ID token is of another sign-in');
-  return { user: userOf(claims), idToken, accessToken, expiresIn: expiresIn ?? 0, refreshToken };
+  return {
+    user: userOf(claims),
+    idToken,
+    accessToken,
+    expiresIn: expiresIn ?? 0,
+    refreshToken: refreshToken ?? '',
+  };
 }
 
 function userOf(claims: JWTPayload): SignedInUser {

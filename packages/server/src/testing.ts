@@ -11,7 +11,11 @@ import type { Database } from './storage/db.ts';
 import { type Cleanup, type Engine, testPglite, testPostgres } from './testing/databases.ts';
 
 export { createClient } from './clients/manage-clients.ts';
+export { deleteDirectoryGroup, upsertDirectoryGroup } from './directory/directory-groups.ts';
+export { deleteDirectoryUser, upsertDirectoryUser } from './directory/directory-users.ts';
+export { signJwt } from './keys/signing-keys.ts';
 export { disablePerson } from './login/end-access.ts';
+export { verifyDomain } from './sso/domains.ts';
 export { sql } from './storage/db.ts';
 export { launchBrowser } from './testing/browser.ts';
 export { type CookieBrowser, cookieBrowser } from './testing/cookie-browser.ts';
@@ -24,6 +28,7 @@ export {
   type TokenAnswer,
   token,
 } from './testing/oauth-client.ts';
+export { tellExpiringCertificates } from './webhooks/expiring-certificates.job.ts';
 
 /** A clock that stands on a real time and moves on by itself, and by leaps. */
 export type TestClock = {

@@ -1,11 +1,10 @@
-import type { MessageInitShape } from '@bufbuild/protobuf';
 import type { Client } from '@connectrpc/connect';
 import {
   AuthService,
   type UpdateLoginUserDetailsResponse,
   type UserSchema,
 } from '@gatewarden/contract/scalekit/v1/auth/auth_pb';
-import { required } from '../arguments.ts';
+import { type Fields, given, required } from '../arguments.ts';
 import type { CallOptions, Calls } from '../calls.ts';
 import { ScalekitException } from '../errors.ts';
 
@@ -21,7 +20,7 @@ export class AuthClient {
   async updateLoginUserDetails(
     connectionId: string,
     loginRequestId: string,
-    user: MessageInitShape<typeof UserSchema>,
+    user: Fields<typeof UserSchema>,
     call?: CallOptions,
   ): Promise<UpdateLoginUserDetailsResponse> {
     if (typeof user !== 'object' || user === null)
@@ -30,7 +29,7 @@ export class AuthClient {
       {
         connectionId: required('connectionId', connectionId),
         loginRequestId: required('loginRequestId', loginRequestId),
-        user,
+        user: given(user),
       },
       call,
     );
