@@ -16,6 +16,7 @@ export const SERVER_ORDER: readonly (readonly string[])[] = [
   ['organizations'],
   ['users'],
   ['sessions'],
+  ['passkeys'],
   ['grants'],
   ['sso'],
   ['directory'],

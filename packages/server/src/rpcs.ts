@@ -62,6 +62,7 @@ import { organizationsRpc } from './organizations/organizations.rpc.ts';
 import { mountOpenApi } from './pages/openapi.routes.ts';
 import { portalLinksRpc } from './portal/portal-links.rpc.ts';
 import { portalOf } from './portal/portal-sessions.ts';
+import { passkeysRpc } from './passkeys/passkeys.rpc.ts';
 import { organizationRolesRpc } from './roles/organization-roles.rpc.ts';
 import { permissionsRpc } from './roles/permissions.rpc.ts';
 import { rolePermissionsRpc } from './roles/role-permissions.rpc.ts';
@@ -118,7 +119,7 @@ export const services: readonly Service[] = [
   service(SessionService, sessionsRpc, revokeSessionsRpc),
   service(AuthService),
   service(PasswordlessService, passwordlessRpc),
-  service(WebAuthnService),
+  service(WebAuthnService, passkeysRpc),
   service(TOTPService),
   service(ApiTokenService, apiKeysRpc),
   service(AuditLogsService, authRequestsRpc),
