@@ -29,11 +29,13 @@ import { WebhookService } from '@gatewarden/contract/scalekit/v1/webhooks/webhoo
 import { WorkspaceService } from '@gatewarden/contract/scalekit/v1/workspaces/workspaces_pb';
 import type { FastifyInstance } from 'fastify';
 import { apiKeysRpc } from './api-keys/api-keys.rpc.ts';
+import { agentConsentsRpc } from './clients/agent-consents.rpc.ts';
 import { clientSecretsRpc } from './clients/client-secrets.rpc.ts';
 import { environmentClientsRpc } from './clients/environment-clients.rpc.ts';
 import { organizationClientsRpc } from './clients/organization-clients.rpc.ts';
 import { registerClientRpc } from './clients/register-client.rpc.ts';
 import { resourceClientsRpc } from './clients/resource-clients.rpc.ts';
+import { scopesRpc } from './clients/scopes.rpc.ts';
 import { userConsentsRpc } from './clients/user-consents.rpc.ts';
 import { directoriesRpc } from './directory/directories.rpc.ts';
 import { directoryPeopleRpc } from './directory/directory-people.rpc.ts';
@@ -53,6 +55,7 @@ import { revokeSessionsRpc } from './login/revoke-sessions.rpc.ts';
 import { personOf } from './login/session-caller.ts';
 import { mcpServerSettingsRpc } from './mcp/mcp-server-settings.rpc.ts';
 import { mcpServersRpc } from './mcp/mcp-servers.rpc.ts';
+import { consentDetailsRpc } from './oauth/authorize/consent-details.rpc.ts';
 import { authenticateCaller } from './oauth/token/authenticate-caller.ts';
 import { signingKeysRpc } from './operations/signing-keys.rpc.ts';
 import { membersRpc } from './operators/members.rpc.ts';
@@ -115,6 +118,9 @@ export const services: readonly Service[] = [
     registerClientRpc,
     organizationClientsRpc,
     environmentClientsRpc,
+    agentConsentsRpc,
+    scopesRpc,
+    consentDetailsRpc,
   ),
   service(SessionService, sessionsRpc, revokeSessionsRpc),
   service(AuthService),

@@ -2,6 +2,7 @@ import { timestampOf } from '../http/timestamps.ts';
 import { audienceOf, type McpServer } from '../mcp/mcp-servers.ts';
 import type { PlainSecret } from './client-secrets.ts';
 import type { ClientRecord, ClientSecret } from './clients.store.ts';
+import type { ResourceConsent } from './resource-clients.store.ts';
 import type { ResourceClientRecord } from './resource-clients.ts';
 
 /** `ClientSecretStatus` of the contract. */
@@ -73,6 +74,18 @@ export function claimMessages(claims: Readonly<Record<string, string>>) {
   return Object.entries(claims)
     .map(([key, value]) => ({ key, value }))
     .sort((a, b) => (a.key < b.key ? -1 : 1));
+}
+
+/** What a person has allowed a client, as the management API shows it. */
+export function consentMessage(consent: ResourceConsent) {
+  return {
+    id: consent.id,
+    externalUserId: consent.userId,
+    clientId: consent.clientHandle,
+    clientName: consent.clientName,
+    scopes: [...consent.scopes],
+    grantedAt: timestampOf(consent.grantedAt),
+  };
 }
 
 /** The answer to a registration in the contract's form; the secret can be read only here. */

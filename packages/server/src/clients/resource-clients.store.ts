@@ -60,6 +60,30 @@ export async function listResourceConsents(
   db: Db,
   by: At & { readonly search: string; readonly page: PageQuery },
 ): Promise<ResourceConsent[]> {
+  return await consentPage(db, matching(by), by.page);
+}
+
+/** Live consents of one person, newest first (AS-134). */
+export async function listConsentsOfPerson(
+  db: Db,
+  by: OfPerson & { readonly page: PageQuery },
+): Promise<ResourceConsent[]> {
+  return await consentPage(db, ofPerson(by), by.page);
+}
+
+export async function countConsentsOfPerson(db: Db, by: OfPerson): Promise<number> {
+  const rows = await db.rows<{ count: bigint }>(sql`select count(*) as count from ${ofPerson(by)}`);
+  return Number(rows[0]?.count ?? 0n);
+}
+
+type OfPerson = { readonly environmentId: string; readonly userId: string };
+
+function ofPerson(by: OfPerson): Sql {
+  return sql`consents o join clients c on c.environment_id = o.environment_id and c.id = o.client_id
+   where o.environment_id = ${by.environmentId} and o.user_id = ${by.userId} and o.revoked_at is null`;
+}
+
+async function consentPage(db: Db, matched: Sql, page: PageQuery): Promise<ResourceConsent[]> {
   const rows = await db.rows<{
     id: string;
     user_id: string;
@@ -68,7 +92,7 @@ export async function listResourceConsents(
     scopes: string[];
     updated_at: Date;
   }>(sql`
-    select o.id, o.user_id, ${shownId} as client_handle, c.name as client_name, o.scopes, o.updated_at from ${matching(by)} ${inPage(sql`o.id`, by.page)}`);
+    select o.id, o.user_id, ${shownId} as client_handle, c.name as client_name, o.scopes, o.updated_at from ${matched} ${inPage(sql`o.id`, page)}`);
   return rows.map((row) => ({
     id: row.id,
     userId: row.user_id,

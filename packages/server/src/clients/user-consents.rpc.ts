@@ -5,7 +5,7 @@ import { ApiError } from '../http/api-error.ts';
 import type { Slice } from '../http/calls.ts';
 import { pageOf, readPage } from '../http/paging.ts';
 import { checkId, checkText } from '../http/request-checks.ts';
-import { timestampOf } from '../http/timestamps.ts';
+import { consentMessage } from './client-message.ts';
 import { countResourceConsents, listResourceConsents } from './resource-clients.store.ts';
 import { liveServer, namedRecord } from './resource-clients.ts';
 
@@ -25,14 +25,7 @@ export const userConsentsRpc: Slice<typeof ClientService> = {
     return {
       ...tokens,
       totalSize: await countResourceConsents(ctx.db, by),
-      consents: items.map((consent) => ({
-        id: consent.id,
-        externalUserId: consent.userId,
-        clientId: consent.clientHandle,
-        clientName: consent.clientName,
-        scopes: [...consent.scopes],
-        grantedAt: timestampOf(consent.grantedAt),
-      })),
+      consents: items.map(consentMessage),
     };
   },
 

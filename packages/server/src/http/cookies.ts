@@ -51,9 +51,12 @@ export function clearCookie(request: FastifyRequest, reply: FastifyReply, name: 
  *   the prefix does not protect the name, somebody may have planted a second one)
  */
 export function readCookie(request: FastifyRequest, name: string): string | undefined {
-  const header = request.headers.cookie;
+  return cookieIn(request.headers.cookie, cookieName(edgeOf(request), name));
+}
+
+/** The same from the header itself, for calls that are not pages; `wanted` is the whole name, see `cookieName`. */
+export function cookieIn(header: string | undefined, wanted: string): string | undefined {
   if (header === undefined) return undefined;
-  const wanted = cookieName(edgeOf(request), name);
   let found: string | undefined;
   for (const pair of header.split(';')) {
     const equals = pair.indexOf('=');
