@@ -34,3 +34,5 @@ begin
 end $$;
 create trigger interceptors_changed after insert or delete or update of display_name, trigger_point, url, timeout_ms, fail_open, auth, auth_secret, secret, previous_secret, enabled
   on interceptors for each row execute function notify_interceptors_changed();
+
+alter table sessions add column custom_claims jsonb; -- what interceptors said at the last sign-in; in access tokens as custom_claims

@@ -5,6 +5,8 @@ export type LiveState = {
   /** Why nothing may be issued any more; absent when everything is in order. */
   readonly ended: 'user' | 'client' | 'server' | 'consent' | 'session' | undefined;
   readonly user: { readonly email: string; readonly emailVerified: boolean; readonly name: string };
+  /** What interceptors said of the session; empty when its row is gone. */
+  readonly customClaims: Readonly<Record<string, unknown>>;
   /** Secrets behind the handles in access tokens. Empty when the row is gone; `ended` is set then. */
   readonly userSecret: Uint8Array;
   readonly clientSecret: Uint8Array;
@@ -21,6 +23,7 @@ export type LiveRow = {
   server_live: boolean;
   consent_live: boolean;
   session_live: boolean;
+  session_claims: Readonly<Record<string, unknown>> | null;
 };
 
 /**
@@ -29,7 +32,7 @@ export type LiveRow = {
  */
 export const liveColumns: Sql = sql`
   u.email as user_email, u.name as user_name, u.email_verified_at is not null as user_verified, u.revocation_secret as user_secret,
-  cl.revocation_secret as client_secret,
+  cl.revocation_secret as client_secret, se.custom_claims as session_claims,
   coalesce(u.enabled, false) as user_live,
   coalesce(cl.enabled and cl.deleted_at is null, false) as client_live,
   (x.mcp_server_id is null or coalesce(m.enabled and m.deleted_at is null, false)) as server_live,
@@ -51,6 +54,7 @@ export function liveStateFrom(row: LiveRow): LiveState {
       emailVerified: row.user_verified,
       name: row.user_name ?? '',
     },
+    customClaims: row.session_claims ?? {},
     userSecret: row.user_secret ?? new Uint8Array(),
     clientSecret: row.client_secret ?? new Uint8Array(),
   };

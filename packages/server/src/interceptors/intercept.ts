@@ -33,13 +33,13 @@ const remembered = rowCache<readonly Interceptor[]>('interceptors');
 
 /**
  * Asks the interceptors of a trigger, one after the other, oldest first; the first refusal ends it. Without any this costs nothing
- * but a look into memory. Each is given its own time; a call that fails counts as its failure policy says. Never call it inside of
+ * but a look into memory; neither does an occasion that is none. Each is given its own time; a call that fails counts as its failure policy says. Never call it inside of
  * a transaction: it waits for somebody else's server.
  */
 export async function intercept(
   ctx: Ctx,
   triggerPoint: TriggerPoint,
-  occasion: () => Occasion | Promise<Occasion>,
+  occasion: () => Occasion | undefined | Promise<Occasion | undefined>,
 ): Promise<Verdict> {
   const { db, environmentId } = ctx;
   const interceptors =
@@ -48,6 +48,7 @@ export async function intercept(
     )) ?? [];
   if (interceptors.length === 0) return { kind: 'allow', responses: [] };
   const about = await occasion();
+  if (!about) return { kind: 'allow', responses: [] };
   const responses: JsonMembers[] = [];
   for (const interceptor of interceptors) {
     const verdict = await one(ctx, interceptor, about);
@@ -90,7 +91,7 @@ function messageOf(asked: Asked): string | undefined {
   const error = asked.kind === 'answered' ? asked.answer['error'] : undefined;
   const message = isMembers(error) ? error['message'] : undefined;
   if (typeof message !== 'string') return undefined;
-  const printable = message.replaceAll(/\p{Cc}+/gu, ' ').trim();
+  const printable = message.replaceAll(/[\p{Cc}\s]+/gu, ' ').trim();
   return printable === '' ? undefined : [...printable].slice(0, LONGEST_MESSAGE).join('');
 }
 

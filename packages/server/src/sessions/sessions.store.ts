@@ -1,4 +1,4 @@
-import { type Db, sql } from '../storage/db.ts';
+import { type Db, json, sql } from '../storage/db.ts';
 
 /** How somebody proved who they are. */
 export type SignInMethod = 'email-code' | 'email-link' | 'test-user';
@@ -103,10 +103,20 @@ export async function renewSession(db: Db, by: Renewal): Promise<boolean> {
     update sessions set token_hash = ${by.tokenHash}, method = ${by.method}, authenticated_at = ${by.now}, last_active_at = ${by.now},
       idle_seconds = ${by.idleSeconds}, idle_expires_at = ${by.idleExpiresAt}, absolute_expires_at = ${by.absoluteExpiresAt},
       organization_id = coalesce(organization_id, ${by.organizationId}), authenticated_organizations = case when ${by.organizationId}::text is null
-        or ${by.organizationId} = any(authenticated_organizations) then authenticated_organizations else authenticated_organizations || ${by.organizationId}::text end, address = ${by.address}, user_agent = ${by.userAgent}
+        or ${by.organizationId} = any(authenticated_organizations) then authenticated_organizations else authenticated_organizations || ${by.organizationId}::text end, custom_claims = null, address = ${by.address}, user_agent = ${by.userAgent}
      where environment_id = ${by.environmentId} and id = ${by.id} and token_hash = ${by.oldTokenHash} and ended_at is null
     returning id`);
   return rows.length === 1;
+}
+
+/** What the tokens of a session say besides; a new sign-in forgets it. */
+export async function setCustomClaims(
+  db: Db,
+  by: { environmentId: string; id: string; claims: Readonly<Record<string, unknown>> },
+): Promise<void> {
+  await db.rows(
+    sql`update sessions set custom_claims = ${json(by.claims)} where environment_id = ${by.environmentId} and id = ${by.id}`,
+  );
 }
 
 /** Gives a session another token. False when the old one is no longer the session's. */

@@ -2,6 +2,7 @@ import type { UserService } from '@gatewarden/contract/scalekit/v1/users/users_p
 import type { Slice } from '../http/calls.ts';
 import { checkId, checkText, invalidField } from '../http/request-checks.ts';
 import { timestampOf } from '../http/timestamps.ts';
+import { askAboutInvitation } from './ask-about-invitation.ts';
 import { resendInvitation } from './invitations.ts';
 import {
   addMember,
@@ -19,6 +20,8 @@ export const membershipsRpc: Slice<typeof UserService> = {
     if (!user) throw invalidField('user', 'is missing', 'required');
     const person = { address: emailOf('user.email', user.email), members: newMembers(user) };
     const member = newMember('user.membership', user.membership, sendInvitationEmail);
+    const { email, key: emailKey } = person.address;
+    if (member.invite) await askAboutInvitation(ctx, organizationId, { email, emailKey });
     const created = await createUserAndMembership(ctx, organizationId, person, member);
     return { user: await userWithMemberships(ctx, created) };
   },
@@ -28,6 +31,7 @@ export const membershipsRpc: Slice<typeof UserService> = {
     const key = keyOf(identities);
     if (!membership) throw invalidField('membership', 'is missing', 'required');
     const member = newMember('membership', membership, sendInvitationEmail);
+    if (member.invite) await askAboutInvitation(ctx, organizationId, key);
     const user = await addMember(ctx, organizationId, key, member);
     return { user: await userWithMemberships(ctx, user) };
   },

@@ -58,8 +58,8 @@ export function accessToken(
 }
 
 /**
- * What the application said about this token, else what an administrator set for an application or an organization's machine. In
- * one member, so that it stands for no other.
+ * What an administrator set for an application or an organization's machine, and before that what interceptors said about this
+ * token. In one member, so that it stands for no other.
  */
 function customClaimsOf(
   { settings }: Client,

@@ -103,6 +103,7 @@ function authorizationFrom(
     lifetimeSeconds: accessTokenLifetime(client, mcpServer),
     revocationHandles: handlesOf(mcpServer, revocationHandle, code.live),
     person: { sessionId: code.sessionId, authenticatedAt: code.authenticatedAt, ...code.live.user },
+    customClaims: code.live.customClaims,
     organizationId: code.organizationId,
     // For applications always: they were written against servers that send one whatever the scopes.
     idToken:

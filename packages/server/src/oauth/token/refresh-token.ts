@@ -171,6 +171,7 @@ function authorizationFrom(ctx: Ctx, request: GrantRequest, refresh: Refresh): A
     lifetimeSeconds: accessTokenLifetime(client, mcpServer),
     revocationHandles: handlesOf(mcpServer, grant.revocationHandle, live),
     person: { sessionId: grant.sessionId, authenticatedAt: grant.authenticatedAt, ...live.user },
+    customClaims: live.customClaims,
     organizationId: grant.organizationId,
     idToken:
       scopes.includes('openid') || !mcpServer ? { nonce: undefined, code: undefined } : undefined,

@@ -1,0 +1,158 @@
+import { recordFor } from '../events/events.ts';
+import { isMembers, type JsonMembers } from '../interceptors/ask-interceptor.ts';
+import { intercept } from '../interceptors/intercept.ts';
+import { type CustomClaims, customClaimsFrom } from '../oauth/custom-claims.ts';
+import { findOrganization } from '../organizations/organizations.store.ts';
+import type { WantedRole } from '../roles/assignments.store.ts';
+import type { Ctx } from '../runtime/context.ts';
+import { deviceOf } from '../sessions/device.ts';
+import { type Membership, membershipsOfUser } from '../users/memberships.store.ts';
+import { findUserByEmail, type User } from '../users/users.store.ts';
+import type { LoginRequest } from './login-requests.store.ts';
+
+/** What the application's interceptors want of a sign-in that has been proven. */
+export type ApplicationWish =
+  | {
+      readonly kind: 'go-on';
+      /** What it was asked: whether somebody may sign up, or whether somebody known may go on. */
+      readonly asked: 'sign-up' | 'sign-in';
+      /** For the tokens of the session, under `custom_claims`. */
+      readonly claims: CustomClaims;
+      /** For a person who is new. */
+      readonly membership: WantedMembership | undefined;
+    }
+  | { readonly kind: 'deny'; readonly message: string | undefined };
+
+export type WantedMembership = {
+  readonly organizationId: string;
+  readonly roles: readonly WantedRole[];
+};
+
+/**
+ * Asks the application's interceptors about a person who proved an address, before anybody is signed in (FSA-86, FSA-87): whether
+ * somebody new may sign up and where they belong, whether somebody known may go on, and what the session's tokens shall say. To be
+ * called outside of transactions. Whoever is switched off is not asked about; they are told after the proof.
+ */
+export async function askApplication(
+  ctx: Ctx,
+  login: LoginRequest,
+  proof: { readonly email: string; readonly emailKey: string },
+): Promise<ApplicationWish> {
+  const { db, environmentId } = ctx;
+  const known = await findUserByEmail(db, { environmentId, emailKey: proof.emailKey });
+  if (known && !known.enabled)
+    return { kind: 'go-on', asked: 'sign-in', claims: {}, membership: undefined };
+  // Nobody reads memberships when there is no interceptor.
+  let memberships: readonly Membership[] | undefined;
+  const about = async (data: (user: JsonMembers | undefined) => JsonMembers) => {
+    memberships ??= known ? await membershipsOfUser(db, { environmentId, userId: known.id }) : [];
+    return {
+      flowId: login.flowId,
+      context: contextOf(ctx, login, proof.email, known, memberships),
+      data: data(known && personOf(known, memberships)),
+    };
+  };
+  const first = known
+    ? await intercept(ctx, 'POST_USER_AUTHENTICATION', () => about((user) => ({ user })))
+    : await intercept(ctx, 'PRE_SIGNUP', () => about(() => ({})));
+  if (first.kind === 'deny') return first;
+  const second = await intercept(ctx, 'PRE_SESSION_CREATION', () =>
+    about((user) => ({
+      user: user ?? { email: proof.email, email_verified: true, memberships: [] },
+    })),
+  );
+  if (second.kind === 'deny') return second;
+  return {
+    kind: 'go-on',
+    asked: known ? 'sign-in' : 'sign-up',
+    claims: await claimsFrom(ctx, login, second.responses),
+    membership: known ? undefined : await membershipFrom(ctx, login, first.responses),
+  };
+}
+
+function contextOf(
+  ctx: Ctx,
+  login: LoginRequest,
+  email: string,
+  known: User | undefined,
+  memberships: readonly Membership[],
+): JsonMembers {
+  const active = memberships.filter(({ status }) => status === 'ACTIVE');
+  return {
+    user_id: known?.id,
+    user_email: email,
+    organization_id: active.length === 1 ? active[0]?.organizationId : undefined,
+    client_id: login.clientId,
+    connection_details: [],
+    auth_request: { login_hint: login.details.loginHint },
+    device_type: deviceOf(ctx.network.userAgent).deviceType,
+  };
+}
+
+function personOf(user: User, memberships: readonly Membership[]): JsonMembers {
+  return {
+    id: user.id,
+    email: user.email,
+    email_verified: true,
+    memberships: memberships.map(({ organizationId, status }) => ({
+      organization_id: organizationId,
+      status,
+    })),
+    custom_attributes: user.customAttributes,
+    raw_attributes: {},
+  };
+}
+
+async function claimsFrom(
+  ctx: Ctx,
+  login: LoginRequest,
+  responses: readonly JsonMembers[],
+): Promise<CustomClaims> {
+  const given: Record<string, unknown> = {};
+  for (const { claims } of responses) if (isMembers(claims)) Object.assign(given, claims);
+  const { claims, ignored } = customClaimsFrom(given);
+  if (ignored.length > 0)
+    await recordFor(ctx, {
+      type: 'interceptor.claims_ignored',
+      outcome: 'failure',
+      reason: 'interceptor_claims',
+      flowId: login.flowId,
+      clientId: login.clientId,
+      data: { claims: ignored.slice(0, 50) },
+    });
+  return claims;
+}
+
+/** The last word counts. An organization that there is not is nothing to belong to: the log says so, and the person is still new. */
+async function membershipFrom(
+  ctx: Ctx,
+  login: LoginRequest,
+  responses: readonly JsonMembers[],
+): Promise<WantedMembership | undefined> {
+  const { db, environmentId } = ctx;
+  const wanted = responses.map((one) => one['create_organization_membership']).findLast(isMembers);
+  if (!wanted) return undefined;
+  const { organization_id: id, external_organization_id: externalId, roles } = wanted;
+  const key =
+    typeof id === 'string' && id !== ''
+      ? { id }
+      : typeof externalId === 'string' && externalId !== ''
+        ? { externalId }
+        : undefined;
+  const organization =
+    key && !Object.values(key).some((text) => text.includes('\0'))
+      ? await findOrganization(db, { environmentId, key })
+      : undefined;
+  if (!organization) {
+    await recordFor(ctx, {
+      type: 'interceptor.membership_ignored',
+      outcome: 'failure',
+      reason: 'organization-unknown',
+      flowId: login.flowId,
+      clientId: login.clientId,
+    });
+    return undefined;
+  }
+  const names = Array.isArray(roles) ? roles.filter((role) => typeof role === 'string') : [];
+  return { organizationId: organization.id, roles: names.map((name) => ({ name })) };
+}
