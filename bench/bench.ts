@@ -26,6 +26,14 @@ import {
   QUICK_LIBRARY,
 } from './library.ts';
 import { type Load, startLoad } from './load.ts';
+import {
+  FULL_LISTS,
+  type ListsPlan,
+  listBudgets,
+  listReport,
+  measureLists,
+  QUICK_LISTS,
+} from './long-lists.ts';
 import { describeMachine } from './machine.ts';
 import { codesNeeded, measure, type Plan } from './measure.ts';
 import { weighPages } from './page-weight.ts';
@@ -46,8 +54,9 @@ type Options = Plan & {
   /** Lists where time goes instead of comparing. */
   readonly profile: boolean;
   readonly library: LibraryPlan;
-  /** The half to measure; both without. */
-  readonly only: 'server' | 'library' | undefined;
+  readonly lists: ListsPlan;
+  /** The part to measure; without, the server and the library. */
+  readonly only: 'server' | 'library' | 'lists' | undefined;
 };
 
 const FULL: Options = {
@@ -58,6 +67,7 @@ const FULL: Options = {
   restMs: 20_000,
   profile: false,
   library: FULL_LIBRARY,
+  lists: FULL_LISTS,
   only: undefined,
 };
 const QUICK: Options = {
@@ -68,6 +78,7 @@ const QUICK: Options = {
   restMs: 7000,
   profile: false,
   library: QUICK_LIBRARY,
+  lists: QUICK_LISTS,
   only: undefined,
 };
 
@@ -86,8 +97,8 @@ function readOptions(args: readonly string[]): Options {
   if (!Number.isInteger(rounds) || rounds < 1 || rounds > 20)
     throw new Error(`--rounds is "${values.rounds}"; it should be a number from 1 to 20.`);
   const { only } = values;
-  if (only !== undefined && only !== 'server' && only !== 'library')
-    throw new Error(`--only is "${only}"; it should be server or library.`);
+  if (only !== undefined && only !== 'server' && only !== 'library' && only !== 'lists')
+    throw new Error(`--only is "${only}"; it should be server, library or lists.`);
   return { ...options, rounds, profile: values.profile, only };
 }
 
@@ -194,25 +205,29 @@ async function main(args: readonly string[]): Promise<void> {
       return;
     }
     const load = await startLoad(cleanups);
-    const findings = options.only === 'library' ? undefined : await find(cleanups, load, options);
-    const library =
-      options.only === 'server'
-        ? undefined
-        : await measureLibrary(cleanups, load, options.library, progress);
+    const wants = (part: 'server' | 'library'): boolean => (options.only ?? part) === part;
+    const findings = wants('server') ? await find(cleanups, load, options) : undefined;
+    const library = wants('library')
+      ? await measureLibrary(cleanups, load, options.library, progress)
+      : undefined;
+    const lists =
+      options.only === 'lists' ? await measureLists(cleanups, options.lists, progress) : undefined;
     const budgets = [
       ...(findings ? budgetsOf(findings) : []),
       ...(library ? libraryBudgets(library) : []),
+      ...(lists ? listBudgets(lists) : []),
     ];
     const seconds = Math.round((Date.now() - startedAt.getTime()) / 1000);
     const results = new URL('./results/latest.json', import.meta.url);
     await writeFile(
       results,
-      `${JSON.stringify({ startedAt, seconds, options, machine, findings, library, budgets }, undefined, 2)}\n`,
+      `${JSON.stringify({ startedAt, seconds, options, machine, findings, library, lists, budgets }, undefined, 2)}\n`,
     );
     const parts = [
       machineText(machine),
       ...(findings ? [reportOf(findings)] : []),
       ...(library ? [libraryReport(library)] : []),
+      ...(lists ? [listReport(lists)] : []),
       budgetTable(budgets),
     ];
     console.log(`\n${parts.join('\n\n')}\n`);
