@@ -116,7 +116,9 @@ export function sampleData({ type, object }: CatalogueEntry): Data {
     case 'User':
       return what === 'login' || what === 'logout'
         ? { user, user_session: what === 'login' ? session : ended }
-        : user;
+        : what === 'deleted'
+          ? { id: USER_ID }
+          : user;
     case 'Directory':
       return {
         id: DIRECTORY_ID,
