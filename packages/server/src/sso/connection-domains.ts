@@ -28,7 +28,7 @@ export async function assignDomains(
       return { kind: 'not-for-sign-in' };
     await replaceAssignedDomains(tx, { environmentId, organizationId, connectionId, domainIds });
     const data = { id: connectionId, organization_id: organizationId, domain_ids: domainIds };
-    const event = { type: 'connection.domains_assigned', organizationId, data };
+    const event = { type: 'connection.domains_assigned', organizationId, connectionId, data };
     await record(tx, eventOf(ctx, event));
     return { kind: 'assigned', connection };
   });

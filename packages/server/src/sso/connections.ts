@@ -223,6 +223,7 @@ async function tell(
   const event = {
     type: own ? `organization.sso_${what}` : `connection.${what}`,
     organizationId,
+    connectionId: id,
     data,
   };
   await record(ctx.db, eventOf(ctx, event));
