@@ -28,8 +28,12 @@ create trigger organizations_added after insert on organizations referencing new
 create trigger organizations_removed after delete on organizations referencing old table as changed for each statement execute function note_removed_rows();
 create trigger users_added after insert on users referencing new table as changed for each statement execute function note_added_rows();
 create trigger users_removed after delete on users referencing old table as changed for each statement execute function note_removed_rows();
+create trigger auth_requests_added after insert on auth_requests referencing new table as changed for each statement execute function note_added_rows();
+create trigger auth_requests_removed after delete on auth_requests referencing old table as changed for each statement execute function note_removed_rows();
 
 insert into row_counts (environment_id, table_name, change)
 select environment_id, 'organizations', count(*) from organizations group by environment_id
 union all
-select environment_id, 'users', count(*) from users group by environment_id;
+select environment_id, 'users', count(*) from users group by environment_id
+union all
+select environment_id, 'auth_requests', count(*) from auth_requests group by environment_id;

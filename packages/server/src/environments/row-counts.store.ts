@@ -1,7 +1,7 @@
 import { type Db, type Sql, sql } from '../storage/db.ts';
 
 /** Tables whose rows are counted as they come and go. */
-export type CountedTable = 'organizations' | 'users';
+export type CountedTable = 'organizations' | 'users' | 'auth_requests';
 
 /** How many rows of an environment a table has, as a query with the column `count`: exact, and quick however many there are. */
 export function rowCount(environmentId: string, table: CountedTable): Sql {

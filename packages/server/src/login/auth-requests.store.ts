@@ -1,3 +1,4 @@
+import { rowCount } from '../environments/row-counts.store.ts';
 import { type Event, eventSql } from '../events/events.ts';
 import { type Db, type Sql, sql } from '../storage/db.ts';
 import { inPage, type PageQuery } from '../storage/page.ts';
@@ -173,11 +174,16 @@ export async function listAuthRequestPage(
   return rows.map(fromRow);
 }
 
+/** How many there are; all of them without counting. */
 export async function countAuthRequests(db: Db, by: AuthRequestFilter): Promise<number> {
-  const rows = await db.rows<{ count: number }>(
-    sql`select count(*)::int as count from auth_requests a where ${matching(by)}`,
+  const { environmentId, states, ...filters } = by;
+  const isAll = states.length === 0 && Object.values(filters).every((one) => one === undefined);
+  const rows = await db.rows<{ count: bigint }>(
+    isAll
+      ? rowCount(environmentId, 'auth_requests')
+      : sql`select count(*) as count from auth_requests a where ${matching(by)}`,
   );
-  return rows[0]?.count ?? 0;
+  return Number(rows[0]?.count ?? 0n);
 }
 
 /** Only what is asked for, so that each filter finds its index. */
