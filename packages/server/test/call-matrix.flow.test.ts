@@ -214,7 +214,7 @@ async function crawl(method: DescMethod, row: Row, inside: 'in' | 12, send: Send
       headers,
     ]),
   ];
-  for (const [kind, who, headers] of callers) {
+  const one = async ([kind, who, headers]: (typeof callers)[number]): Promise<void> => {
     const cell = row.cells.get(kind);
     const what = `${method.name} as ${who}`;
     const inOrganization = about(method, { organization: own.organization }) !== undefined;
@@ -227,7 +227,7 @@ async function crawl(method: DescMethod, row: Row, inside: 'in' | 12, send: Send
     } else if (cell === 'own') {
       assert.ok(mine, `${what} has nothing of its own to name`);
       check(await send(headers, mine), inside, `${what}, own things`);
-      if (inside === 12) continue;
+      if (inside === 12) return;
       const stranger = { organization: other.organization, user: own.colleague };
       const unknown = await send(headers, about(method, UNKNOWN));
       check(unknown, 5, `${what}, unknown things`);
@@ -236,7 +236,9 @@ async function crawl(method: DescMethod, row: Row, inside: 'in' | 12, send: Send
     } else {
       check(await send(headers), inside, what);
     }
-  }
+  };
+  // At once: each caller's answers are the caller's alone.
+  await Promise.all(callers.map(one));
   // Whoever is let in everywhere is so in one environment.
   const unknown = about(method, UNKNOWN);
   if (inside === 12 || !unknown || row.cells.get('client') !== 'yes') return;

@@ -14,7 +14,7 @@ import {
   updateOperator,
 } from './operators.store.ts';
 
-export type { Operator, OperatorRole } from './operators.store.ts';
+export type { Operator } from './operators.store.ts';
 
 const ID_ATTEMPTS = 5;
 
