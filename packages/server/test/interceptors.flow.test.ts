@@ -102,6 +102,7 @@ test('what cannot be an interceptor is refused with the field that is wrong (FSA
     [{ api_url: 'https://10.0.0.1/hook' }, 'interceptor.api_url'],
     [{ api_url: `${gatewarden.url}/hook` }, 'interceptor.api_url'],
     [{ api_url: 'not a url' }, 'interceptor.api_url'],
+    [{ trigger_point: 'ACCESS_TOKEN_CREATION' }, 'interceptor.trigger_point'],
     [{ timeout_ms: '99' }, 'interceptor.timeout_ms'],
     [{ timeout_ms: '30001' }, 'interceptor.timeout_ms'],
     [{ request_template: '{{x}}' }, 'interceptor.request_template'],

@@ -3,6 +3,7 @@ import {
   type Config,
   type CreateInterceptor,
   FailurePolicy,
+  TriggerPoint,
   type UpdateInterceptor,
 } from '@gatewarden/contract/scalekit/v1/interceptors/interceptors_pb';
 import { checkText, invalidField } from '../http/request-checks.ts';
@@ -35,7 +36,7 @@ export function newInterceptor(ctx: Ctx, sent: CreateInterceptor): InterceptorIn
   return {
     displayName: sent.displayName,
     description: sent.description,
-    triggerPoint: triggerPointName(sent.triggerPoint),
+    triggerPoint: askedPoint(sent.triggerPoint),
     url: checkedUrl(ctx, 'interceptor.api_url', sent.apiUrl),
     timeoutMs: Number(sent.timeoutMs ?? DEFAULT_TIMEOUT_MS),
     failOpen: sent.failurePolicy === FailurePolicy.FAIL_OPEN,
@@ -59,7 +60,7 @@ export function interceptorChange(
   return {
     ...(sent.displayName !== undefined && { displayName: sent.displayName }),
     ...(sent.description !== undefined && { description: sent.description }),
-    ...(sent.triggerPoint !== undefined && { triggerPoint: triggerPointName(sent.triggerPoint) }),
+    ...(sent.triggerPoint !== undefined && { triggerPoint: askedPoint(sent.triggerPoint) }),
     ...(sent.apiUrl !== undefined && {
       url: checkedUrl(ctx, 'interceptor.api_url', sent.apiUrl),
     }),
@@ -86,6 +87,17 @@ function refuseTemplates(sent: {
         'this server sends and takes no templates',
         'value',
       );
+}
+
+/** One that this server asks at; another would be set up and never called. */
+function askedPoint(value: TriggerPoint): string {
+  if (value === TriggerPoint.ACCESS_TOKEN_CREATION)
+    throw invalidField(
+      'interceptor.trigger_point',
+      'nothing is asked then: PRE_SESSION_CREATION and PRE_M2M_TOKEN_CREATION decide about claims',
+      'enum.defined_only',
+    );
+  return triggerPointName(value);
 }
 
 function checkedUrl(ctx: Ctx, field: string, url: string): string {
