@@ -118,7 +118,7 @@ test('each call is a fixed number of statements, however many organizations ther
     [steps.applicationPolicy(id), 1],
     [steps.setUserManagement(id, {}), 3],
     [steps.getUserManagement(id), 1],
-    [steps.delete(id), 2],
+    [steps.delete(id), 4],
   ];
   for (const [step, expected] of costs)
     assert.equal(await cost(step), expected, `${step.method.name}`);

@@ -3,6 +3,7 @@ import { before, test } from 'node:test';
 import type { JsonObject } from '@bufbuild/protobuf';
 import { updateEnvironmentSettings } from '../src/environments/environments.store.ts';
 import { sql, startTestGatewarden, type TestGatewarden } from '../src/testing.ts';
+import { type Headers, operator, person } from './every-caller.ts';
 import {
   type Api,
   managementApi,
@@ -10,6 +11,7 @@ import {
   members,
   ok,
   protocols,
+  type Step,
   steps,
 } from './management-api.ts';
 import { newOrganization } from './organization-steps.ts';
@@ -259,4 +261,56 @@ test('the last administrator of an organization stays one where the environment 
   await settings({ keepLastAdministrator: false });
   gatewarden.clock.advance({ seconds: 31 });
   ok(await api(own.leave(bea)));
+});
+
+test('whoever is signed in on our pages learns who they are, invites and removes people of the own organization, and nobody is told who asks support but support (FSA-63, FSA-66)', async (t) => {
+  const api = await managementApi(t, gatewarden);
+  const [own, other] = [await anOrganization(api), await anOrganization(api)];
+  const admin = { email: 'page+sktest@example.com', membership: { roles: [{ name: 'admin' }] } };
+  const user = idOf(await newMember(api, own, admin));
+  const { id: server } = await gatewarden.mcpServer({ serverUrl: 'https://mcp.example.com/mcp' });
+  const { headers } = await person(gatewarden, server, admin.email);
+  const call = async (as: Headers, [verb, path, body]: Step['rest']) => {
+    const init = body === undefined ? {} : { body: JSON.stringify(body) };
+    const type = { 'content-type': 'application/json' };
+    const url = `${gatewarden.origin}/api/v1${path}`;
+    const answer = await fetch(url, { method: verb, headers: { ...as, ...type }, ...init });
+    return { status: answer.status, body: (await answer.json()) as JsonObject };
+  };
+  for (const path of ['/users:this', '/users/me']) {
+    const { status, body } = await call(headers, ['GET', path]);
+    assert.equal(status, 200, JSON.stringify(body));
+    const me = member(body, 'user');
+    assert.deepEqual([me['id'], membershipOf(me, own)?.['membership_status']], [user, 'ACTIVE']);
+    assert.match(String(body['current_session_id']), /^ses_/);
+  }
+  const created = await call(headers, memberSteps(own).create({ email: 'guest@example.com' }).rest);
+  assert.equal(created.status, 201, JSON.stringify(created.body));
+  const guest = member(created.body, 'user');
+  assert.equal(membershipOf(guest, own)?.['membership_status'], 'PENDING_INVITE');
+  const refused: readonly (readonly [Step, number])[] = [
+    [memberSteps(own).create({ email: 'sure@example.com' }, false), 403],
+    [memberSteps(other).create({ email: 'spy@example.com' }), 404],
+    [memberSteps(other).leave(user), 404],
+    [memberSteps(own).join(user), 403],
+    [userSteps.delete(idOf(guest)), 403],
+  ];
+  for (const [step, status] of refused)
+    assert.equal((await call(headers, step.rest)).status, status, step.rest.join(' '));
+  assert.equal((await call(headers, memberSteps(own).leave(idOf(guest)).rest)).status, 200);
+  assert.equal((await api(userSteps.get(idOf(guest)))).code, 5);
+
+  const owners = [
+    await operator(gatewarden, 'owner', 'one@example.com'),
+    await operator(gatewarden, 'owner', 'two@example.com'),
+  ];
+  const hashes = [];
+  for (const { headers: as } of [...owners, ...owners]) {
+    const { body } = await call(as, ['GET', '/users/support-hash']);
+    assert.match(String(body['support_hash']), /^[0-9a-f]{64}$/);
+    hashes.push(body['support_hash']);
+  }
+  assert.equal(new Set(hashes).size, 2);
+  assert.deepEqual(hashes.slice(0, 2), hashes.slice(2));
+  assert.equal((await api(userSteps.current())).code, 7);
 });
