@@ -66,15 +66,21 @@ export async function insertMail(
   return rows.length === 1 || !mail.send;
 }
 
-/** Takes mails that are due, of all environments, and keeps other processes off them until `leaseUntil`. */
+/**
+ * Takes mails that are due and keeps other processes off them until `leaseUntil`. `everywhere` are those of all environments,
+ * otherwise of those with a mail server of their own.
+ */
 export async function claimMails(
   db: Db,
-  by: { now: Date; leaseUntil: Date; limit: number },
+  by: { now: Date; leaseUntil: Date; limit: number; everywhere: boolean },
 ): Promise<MailRow[]> {
+  const only = by.everywhere
+    ? sql``
+    : sql`and environment_id in (select environment_id from email_servers where enabled)`;
   const rows = await db.rows<Row>(sql`
     update mails set attempts = attempts + 1, next_attempt_at = ${by.leaseUntil}
      where (environment_id, id) in (
-       select environment_id, id from mails where sent_at is null and next_attempt_at <= ${by.now} and expires_at > ${by.now}
+       select environment_id, id from mails where sent_at is null and next_attempt_at <= ${by.now} and expires_at > ${by.now} ${only}
         order by next_attempt_at limit ${by.limit} for update skip locked)
     returning ${columns}`);
   return rows.map(fromRow);

@@ -1,4 +1,7 @@
 import type { App } from '../runtime/context.ts';
+import { addressOfHost } from '../runtime/safe-fetch.ts';
+import { type Delivery, listDeliveries } from './email-servers.store.ts';
+import { openServer } from './email-servers.ts';
 import {
   claimMails,
   countWaiting,
@@ -8,7 +11,7 @@ import {
   markSent,
 } from './mails.store.ts';
 import { openMail } from './mails.ts';
-import { openSmtp, type SendMail } from './smtp.ts';
+import { openOwnServer, openSmtp, type SendMail, type Smtp } from './smtp.ts';
 
 const LEASE_MS = 120_000;
 const BATCH = 20;
@@ -22,21 +25,53 @@ const KEEP_MS = 7 * 86_400_000;
  * one that dies in between sends it twice at worst, and never loses it. Call it often: with nothing to do it is one query.
  */
 export async function sendMails(app: App): Promise<void> {
-  const { mail } = app.config;
-  if (mail === undefined) return;
   const now = app.now();
   const claimed = await claimMails(app.db, {
     now,
     leaseUntil: new Date(now.getTime() + LEASE_MS),
     limit: BATCH,
+    everywhere: app.config.mail !== undefined,
   });
   if (claimed.length === 0) return;
-  const smtp = openSmtp(mail);
-  try {
-    await Promise.all(claimed.map((row) => sendOne(app, smtp.send, row)));
-  } finally {
-    smtp.close();
+  const environmentIds = [...new Set(claimed.map(({ environmentId }) => environmentId))];
+  const deliveries = await listDeliveries(app.db, environmentIds);
+  await Promise.all(
+    environmentIds.map(async (environmentId) => {
+      const delivery = deliveries.find((found) => found.environmentId === environmentId);
+      const rows = claimed.filter((row) => row.environmentId === environmentId);
+      await sendAll(app, delivery ?? { environmentId }, rows);
+    }),
+  );
+}
+
+/** Sends mails of one environment through its own server, or else through that of the configuration. */
+async function sendAll(app: App, delivery: Delivery, rows: readonly MailRow[]): Promise<void> {
+  let opening: Promise<Smtp> | undefined;
+  const send: SendMail = async (mail) => {
+    opening ??= openFor(app, delivery);
+    await (await opening).send(mail);
+  };
+  await Promise.all(rows.map((row) => sendOne(app, send, row)));
+  await opening?.then(
+    (smtp) => smtp.close(),
+    () => undefined, // it failed each mail
+  );
+}
+
+/** @throws {Error} with a code: there is no server, or its host must not be dialled */
+async function openFor(app: App, delivery: Delivery): Promise<Smtp> {
+  const { mail, allowLoopbackClients } = app.config;
+  if (delivery.server) {
+    const server = openServer(app, delivery.server);
+    const found = await addressOfHost(server.host, { allowLoopback: allowLoopbackClients });
+    if ('refused' in found)
+      throw Object.assign(new Error('the mail server cannot be dialled'), {
+        code: `host: ${found.refused}`,
+      });
+    return openOwnServer(server, found.address);
   }
+  if (!mail) throw Object.assign(new Error('there is no mail server'), { code: 'no server' });
+  return openSmtp({ ...mail, fromName: delivery.defaultFromName });
 }
 
 /** Forgets old mails and says how many wait. Once a minute is enough. */

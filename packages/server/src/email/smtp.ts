@@ -1,4 +1,5 @@
 import nodemailer from 'nodemailer';
+import { isLoopback } from '../runtime/safe-fetch-address.ts';
 
 /** Sends one mail; rejects when the server did not take it. */
 export type SendMail = (mail: {
@@ -12,24 +13,67 @@ export type Smtp = { readonly send: SendMail; close(): void };
 
 const TIMEOUT_MS = 20_000;
 
+/** A server that an environment sends its own mails through. */
+export type OwnServer = {
+  readonly host: string;
+  readonly port: number;
+  readonly username: string;
+  readonly password: string;
+  readonly fromEmail: string;
+  readonly fromName: string;
+};
+
+const COMMON = {
+  pool: true,
+  maxConnections: 2,
+  connectionTimeout: TIMEOUT_MS,
+  greetingTimeout: TIMEOUT_MS,
+  socketTimeout: TIMEOUT_MS,
+  disableFileAccess: true,
+  disableUrlAccess: true,
+} as const;
+
 /**
  * The transport to the operator's SMTP server (`smtp://` upgrades by STARTTLS where offered, `smtps://` is TLS from the start).
  * Files and URLs are never read into a mail, whatever its content says.
+ *
+ * @param settings.fromName instead of the name in `from`
  */
-export function openSmtp(settings: { readonly smtpUrl: string; readonly from: string }): Smtp {
+export function openSmtp(settings: {
+  readonly smtpUrl: string;
+  readonly from: string;
+  readonly fromName?: string | undefined;
+}): Smtp {
+  const { smtpUrl, from, fromName } = settings;
+  const address = /<([^<>]+)>\s*$/.exec(from)?.[1] ?? from.trim();
+  const sender = fromName === undefined ? from : { name: fromName, address };
+  return smtpOver(nodemailer.createTransport({ ...COMMON, url: smtpUrl }, { from: sender }));
+}
+
+/**
+ * The transport to a server that an environment named. The connection goes to an address that was checked. Port 465 is TLS from
+ * the start; on every other one the server must offer STARTTLS, or it gets neither password nor mail, except on loopback.
+ */
+export function openOwnServer(server: OwnServer, address: string): Smtp {
+  const { port, username, password, fromEmail, fromName } = server;
   const transport = nodemailer.createTransport(
     {
-      url: settings.smtpUrl,
-      pool: true,
-      maxConnections: 2,
-      connectionTimeout: TIMEOUT_MS,
-      greetingTimeout: TIMEOUT_MS,
-      socketTimeout: TIMEOUT_MS,
-      disableFileAccess: true,
-      disableUrlAccess: true,
+      ...COMMON,
+      host: address,
+      port,
+      secure: port === 465,
+      requireTLS: port !== 465 && !isLoopback(address),
+      auth: { user: username, pass: password },
+      ...(server.host !== address && { tls: { servername: server.host } }),
     },
-    { from: settings.from },
+    { from: { name: fromName, address: fromEmail } },
   );
+  return smtpOver(transport);
+}
+
+function smtpOver(
+  transport: Pick<ReturnType<typeof nodemailer.createTransport>, 'sendMail' | 'close'>,
+): Smtp {
   return {
     async send({ to, subject, text, html }) {
       // The address as an object: nothing in it is read as a list of addresses.

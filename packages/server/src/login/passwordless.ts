@@ -1,4 +1,6 @@
+import { signInUseCases } from '../email/email-use-cases.ts';
 import { queueMail } from '../email/mails.ts';
+import { templatedMail } from '../email/templated-mail.ts';
 import { environmentOf } from '../environments/environments.ts';
 import { recordFor } from '../events/events.ts';
 import { ApiError } from '../http/api-error.ts';
@@ -130,7 +132,7 @@ async function countOrRefuse(ctx: Ctx, emailKey: string): Promise<void> {
 
 type Mailed = Pick<
   PasswordlessRequest,
-  'id' | 'email' | 'emailKey' | 'type' | 'template' | 'magiclinkAuthUri'
+  'id' | 'email' | 'emailKey' | 'type' | 'template' | 'magiclinkAuthUri' | 'templateVariables'
 >;
 
 function secretsFor(ctx: Ctx, request: Mailed, settings: PasswordlessSettings): MailedSecrets {
@@ -153,14 +155,31 @@ async function mail(
   const { code, linkToken } = by.secrets;
   const link = linkToken && linkOf(request.magiclinkAuthUri, linkToken);
   const left = by.expiresAt.getTime() - ctx.now().getTime();
-  const text = signInMail({
+  const app = settings.operatorName ?? displayName;
+  const minutes = Math.max(1, Math.floor(left / 60_000));
+  const builtIn = signInMail({
     locale: 'en',
-    app: settings.operatorName ?? displayName,
+    app,
     code,
     link,
-    minutes: Math.max(1, Math.floor(left / 60_000)),
+    minutes,
     reference: ctx.requestId,
   });
+  const values = {
+    otp: code,
+    link,
+    minutes,
+    user_email: request.email,
+    app_name: app,
+    app_support_email: settings.supportContact,
+    custom: request.templateVariables,
+  };
+  const useCases = signInUseCases({
+    code: code !== undefined,
+    link: link !== undefined,
+    signUp: request.template === 'SIGNUP',
+  });
+  const text = await templatedMail(ctx, { useCases, values }, builtIn);
   const isTest = isTestUser(ctx, request);
   const { expiresAt } = by;
   await queueMail(ctx, { to: request.email, mail: text, code, link, expiresAt, send: !isTest });

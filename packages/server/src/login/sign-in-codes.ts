@@ -1,4 +1,6 @@
+import { signInUseCases } from '../email/email-use-cases.ts';
 import { queueMail } from '../email/mails.ts';
+import { templatedMail } from '../email/templated-mail.ts';
 import { environmentOf } from '../environments/environments.ts';
 import { recordFor } from '../events/events.ts';
 import { signInMail } from '../pages/mails.ts';
@@ -9,7 +11,7 @@ import { equalBytes, sha256 } from '../runtime/hash.ts';
 import { newSecret } from '../runtime/ids.ts';
 import type { SecretRow } from '../runtime/secrets.ts';
 import type { EmailAddress } from '../users/email-address.ts';
-import { findUserByEmail } from '../users/users.store.ts';
+import { findUserByEmail, type User } from '../users/users.store.ts';
 import { deviceName } from './device-name.ts';
 import { type LoginRequest, setLoginEmail } from './login-requests.store.ts';
 import { factsOf } from './login-requests.ts';
@@ -71,7 +73,7 @@ export async function requestCode(
   const send = budget.kind === 'free' && mayHaveMail && !wanted.isTestUser;
   const lastOutcome = budget.kind === 'free' ? resentIf(wanted.resend) : budget.kind;
   const to = user?.email ?? address.email;
-  return await addCode(ctx, login, wanted, { send, to, lastOutcome, waitUntil });
+  return await addCode(ctx, login, wanted, { send, to, lastOutcome, waitUntil, user });
 }
 
 function resentIf(resend: boolean): LastOutcome | undefined {
@@ -83,6 +85,7 @@ type NewMail = {
   to: string;
   lastOutcome: LastOutcome | undefined;
   waitUntil: Date | undefined;
+  user: User | undefined;
 };
 
 async function addCode(
@@ -99,15 +102,29 @@ async function addCode(
   const linkToken = newSecret(ctx);
   const link = `${ctx.issuer}/login/link/${linkToken}`;
   const expiresAt = new Date(now.getTime() + CODE_MINUTES * 60_000);
-  const text = signInMail({
+  const app = signInTo(login.details.purpose);
+  const builtIn = signInMail({
     locale: wanted.locale,
-    app: signInTo(login.details.purpose),
+    app,
     code,
     link,
     minutes: CODE_MINUTES,
     requester: { device: deviceName(ctx.network.userAgent) },
     reference: ctx.requestId,
   });
+  const { settings } = await environmentOf(ctx);
+  const values = {
+    otp: code,
+    link,
+    minutes: CODE_MINUTES,
+    user_email: mail.to,
+    // What somebody typed on the sign-up page is not sent to an address that may be somebody else's.
+    user_name: mail.user?.name,
+    app_name: app,
+    app_support_email: settings.supportContact,
+  };
+  const useCases = signInUseCases({ code: true, link: true, signUp: mail.user === undefined });
+  const text = await templatedMail(ctx, { useCases, values }, builtIn);
   const row = {
     environmentId,
     id,
@@ -137,7 +154,8 @@ async function addCode(
       return false;
     }
     await replaceCode(tx, row);
-    await queueMail(withDb(ctx, tx), { ...mail, mail: text, code, link, expiresAt });
+    const { to, send } = mail;
+    await queueMail(withDb(ctx, tx), { to, send, mail: text, code, link, expiresAt });
     await recordFor(withDb(ctx, tx), {
       type: wanted.isTestUser ? 'sign_in.test_user_mail_suppressed' : 'sign_in.code_requested',
       ...eventFacts(login),

@@ -77,6 +77,13 @@ export const SEALED_COLUMNS: readonly SealedColumn[] = [
   { ...interceptor, name: 'secret', column: sql`secret` },
   { ...interceptor, name: 'previous_secret', column: sql`previous_secret` },
   { ...interceptor, name: 'auth_secret', column: sql`auth_secret` },
+  {
+    table: 'email_servers',
+    name: 'password',
+    use: 'secrets-at-rest',
+    from: sql`email_servers`,
+    column: sql`password`,
+  },
   { ...mail, name: 'subject', column: sql`subject` },
   { ...mail, name: 'text_body', column: sql`text_body` },
   { ...mail, name: 'html_body', column: sql`html_body` },

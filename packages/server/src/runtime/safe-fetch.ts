@@ -132,6 +132,27 @@ export function createSafeFetch(options: SafeFetchOptions): SafeFetch {
   };
 }
 
+/**
+ * Where to dial a host that somebody named, for other protocols than HTTP: checked as for a fetch, and an address, so that
+ * nothing is left to look up. In development, loopback by its usual names.
+ *
+ * @returns the reason when the host must not be dialled, or is nowhere
+ */
+export async function addressOfHost(
+  host: string,
+  options: Pick<SafeFetchOptions, 'allowLoopback' | 'resolve' | 'ownAddresses'>,
+): Promise<{ readonly address: string } | { readonly refused: FetchFailure }> {
+  const loopback = ['localhost', '127.0.0.1', '::1'].includes(host);
+  try {
+    const checks = { ...options, ownHosts: () => [] };
+    const [address] = await checkedAddresses(host, checks, loopback);
+    return address === undefined ? { refused: 'name' } : { address };
+  } catch (error) {
+    if (error instanceof Refused) return { refused: error.reason };
+    throw error;
+  }
+}
+
 /** Our own host by name, whatever the port; on this machine by port, whatever the name. */
 function isOwn(target: URL, ownHosts: readonly string[]): boolean {
   return ownHosts.some((host) => {

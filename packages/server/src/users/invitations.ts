@@ -1,4 +1,5 @@
 import { queueMail } from '../email/mails.ts';
+import { templatedMail } from '../email/templated-mail.ts';
 import { environmentOf } from '../environments/environments.ts';
 import { eventOf, record } from '../events/events.ts';
 import { ApiError } from '../http/api-error.ts';
@@ -141,7 +142,7 @@ async function tell(
   const link = `${ctx.issuer}${INVITATION_PATH}/${token}`;
   const days = Math.max(1, Math.round((expiresAt.getTime() - ctx.now().getTime()) / DAY_MS));
   const organizationName = organization.displayName;
-  const mail = invitationMail({
+  const builtIn = invitationMail({
     locale: 'en',
     organization: organizationName,
     inviter: inviterEmail,
@@ -149,6 +150,21 @@ async function tell(
     days,
     reference: ctx.requestId,
   });
+  const { settings, displayName } = await environmentOf(ctx);
+  const values = {
+    link,
+    minutes: days * 1440,
+    user_email: user.email,
+    user_name: user.name,
+    app_name: settings.operatorName ?? displayName,
+    app_support_email: settings.supportContact,
+    organization_name: organizationName,
+  };
+  const mail = await templatedMail(
+    ctx,
+    { useCases: ['USER_INVITE'], organizationId: organization.id, values },
+    builtIn,
+  );
   await queueMail(ctx, { to: user.email, mail, link, expiresAt, send: true });
   const type = 'user.organization_invitation';
   const data = membershipFacts(organization, user);
