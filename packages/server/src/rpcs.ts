@@ -39,6 +39,8 @@ import { scopesRpc } from './clients/scopes.rpc.ts';
 import { userConsentsRpc } from './clients/user-consents.rpc.ts';
 import { directoriesRpc } from './directory/directories.rpc.ts';
 import { directoryPeopleRpc } from './directory/directory-people.rpc.ts';
+import { emailServersRpc } from './email/email-servers.rpc.ts';
+import { emailTemplatesRpc } from './email/email-templates.rpc.ts';
 import { userAttributesRpc } from './environments/user-attributes.rpc.ts';
 import { eventsRpc } from './events/events.rpc.ts';
 import { organizationDeletionRpc, userDeletionsRpc } from './grants/deletions.rpc.ts';
@@ -134,7 +136,7 @@ export const services: readonly Service[] = [
   service(InterceptorService, interceptorsRpc),
   service(UserAttributeService, userAttributesRpc),
   service(EnvironmentService),
-  service(EmailService),
+  service(EmailService, emailTemplatesRpc, emailServersRpc),
   service(KeyManagementService),
   service(SecretService),
   service(MembersService, membersRpc),
