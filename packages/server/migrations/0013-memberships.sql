@@ -81,3 +81,15 @@ create table invitation_links (
   constraint invitation_links_invitation foreign key (environment_id, organization_id, user_id) references invitations (environment_id, organization_id, user_id) on delete cascade
 );
 create index invitation_links_of_an_invitation on invitation_links (environment_id, organization_id, user_id);
+
+-- People who were deleted, until the log has forgotten who they were: the events about them lose their data as soon as nobody waits
+-- for a delivery. What stays is the id, which means nothing without its row.
+create table deleted_users (
+  environment_id text not null,
+  user_id text not null,
+  deleted_at timestamptz not null,
+  looked_at timestamptz not null,              -- those that wait for deliveries let the others go first
+  primary key (environment_id, user_id)
+);
+create index deleted_users_in_turn on deleted_users (looked_at);
+create index events_of_a_user on events (environment_id, user_id, id) where user_id is not null;

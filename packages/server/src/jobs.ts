@@ -2,6 +2,7 @@ import { reapClients } from './clients/reap-clients.job.ts';
 import { sendMails, sweepMails } from './email/send-mails.job.ts';
 import { addUpCounts } from './environments/row-counts.job.ts';
 import { cleanUpGrants, eraseSalts } from './grants/clean-up.job.ts';
+import { forgetPeople } from './grants/forget-people.job.ts';
 import { forgetAuthRequests } from './login/forget-auth-requests.job.ts';
 import { sweepLogins } from './login/sweep-logins.job.ts';
 import { cleanUpOperatorSessions } from './operators/clean-up.job.ts';
@@ -26,6 +27,7 @@ export const jobs: readonly Job[] = [
   { name: 'sweep logins', everyMs: MINUTE, run: sweepLogins },
   { name: 'forget authorization requests', everyMs: 10 * MINUTE, run: forgetAuthRequests },
   { name: 'clean up grants', everyMs: 10 * MINUTE, run: cleanUpGrants },
+  { name: 'forget people', everyMs: MINUTE, run: forgetPeople },
   { name: 'clean up operators', everyMs: 10 * MINUTE, run: cleanUpOperatorSessions },
   { name: 'clean up portal links', everyMs: 10 * MINUTE, run: cleanUpPortalLinks },
   { name: 'add up counts', everyMs: 10 * SECOND, run: addUpCounts },

@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
 import type { JsonObject } from '@bufbuild/protobuf';
+import { sweepMails } from '../src/email/send-mails.job.ts';
 import { updateEnvironmentSettings } from '../src/environments/environments.store.ts';
+import { forgetPeople } from '../src/grants/forget-people.job.ts';
+import { sweepLogins } from '../src/login/sweep-logins.job.ts';
 import { asLanding, asPage } from '../src/testing/cookie-browser.ts';
 import { LOOPBACK, type McpSite, startMcpSite } from '../src/testing/mcp-site.ts';
 import { cookieBrowser, sql } from '../src/testing.ts';
@@ -213,4 +216,55 @@ test('somebody who is deleted while a sign-in is open in their browser is nobody
   ok(await api(userSteps.delete(idOf(user))));
   const after = asPage(await browser.submit(consent, { decision: 'allow' }));
   assert.ok(after.step === 'identify' || after.status >= 400, `${after.status} ${after.step}`);
+});
+
+test('nothing in the database says who somebody was who is gone, as soon as the last delivery about them is (FSA-67)', async (t) => {
+  const api = await managementApi(t, site.gatewarden);
+  const { database, clock } = site.gatewarden;
+  const user = await newMember(api, await anOrganization(api), {
+    email: 'forget.me+sktest@example.com',
+    external_id: 'forget-me-too',
+    user_profile: { first_name: 'Forgettable', phone_number: '+1 555 0100' },
+    metadata: { nickname: 'forgetful' },
+  });
+  await connected(user);
+  ok(await api(userSteps.delete(idOf(user))));
+  const [waiting] = await database.rows<{ environment_id: string; id: bigint }>(
+    sql`select environment_id, id from events where user_id = ${idOf(user)} and type = 'user.organization_membership_deleted'`,
+  );
+  assert.ok(waiting);
+  await database.rows(sql`
+    insert into webhook_deliveries (environment_id, endpoint_id, event_id, event_type, next_attempt_at, created_at)
+    values (${waiting.environment_id}, 'whe_1', ${waiting.id}, 'user.organization_membership_deleted', now(), now())`);
+  await database.rows(sql`
+    create function every_row() returns table (place text, line text) language plpgsql as $$
+    begin
+      for place in select tablename from pg_tables where schemaname = 'public' loop
+        return query execute format('select %L::text, x::text from %I x', place, place);
+      end loop;
+    end $$`);
+  t.after(async () => void (await database.rows(sql`drop function every_row`)));
+  const places = async (): Promise<string[]> => {
+    const rows = await database.rows<{ place: string }>(
+      sql`select distinct place from every_row() where line ~* 'forget.?me|forgettable|forgetful|555 0100'`,
+    );
+    return rows.map(({ place }) => place).sort();
+  };
+  const forget = async () => {
+    clock.advance({ days: 2 });
+    await sweepLogins(site.gatewarden.context());
+    await sweepMails(site.gatewarden.context());
+    await forgetPeople(site.gatewarden.context());
+  };
+  assert.ok((await places()).includes('events'));
+  await forget();
+  assert.deepEqual(await places(), ['events'], 'what an endpoint has not heard yet');
+  await database.rows(sql`update webhook_deliveries set next_attempt_at = null`);
+  await forget();
+  assert.deepEqual(await places(), []);
+  const told = await database.rows<{ type: string }>(
+    sql`select type from events where user_id = ${idOf(user)}`,
+  );
+  assert.ok(told.length > 4, 'what happened to whom stays in the log');
+  assert.equal((await database.rows(sql`select user_id from deleted_users`)).length, 0);
 });

@@ -55,8 +55,9 @@ export async function endSessionsInOrganization(
 
 /**
  * Deletes people whose grants have ended, and who are locked. Sessions, memberships, invitations, passkeys and API keys go by
- * foreign keys; consents end; mails to them and their addresses in the log of requests go. What is swept within a day anyway, such
- * as half-finished sign-ins, is left to its sweep.
+ * foreign keys; consents end; mails to them and their addresses in the log of requests go. The audit log forgets them when nothing
+ * is to be delivered any more (`forgetDeleted`), and what is swept within a day anyway, such as half-finished sign-ins, is left to
+ * its sweep.
  */
 export async function deletePeople(
   db: Db,
@@ -68,9 +69,49 @@ export async function deletePeople(
     ), refused as (
       update consents set revoked_at = ${by.now}, revoked_because = ${by.because}, remembered = false
        where environment_id = ${by.environmentId} and user_id = any(${by.userIds}::text[]) and revoked_at is null
+    ), remembered as (
+      insert into deleted_users (environment_id, user_id, deleted_at, looked_at)
+      select ${by.environmentId}::text, id, ${by.now}::timestamptz, ${by.now}::timestamptz from people on conflict do nothing
     ), unsent as (
       delete from mails where environment_id = ${by.environmentId} and recipient in (select email from people)
     )
     update auth_requests set email = null, email_key = null
      where environment_id = ${by.environmentId} and email_key in (select email_key from people)`);
+}
+
+/** People whose events one statement looks at; who gets this number calls again. */
+export const FORGOTTEN_AT_ONCE = 100;
+
+/**
+ * Takes what events say of deleted people out of them: data, address and user agent. Events that wait for a delivery keep
+ * everything until it is over, and so does the list of whom to forget.
+ *
+ * @returns how many people it looked at
+ */
+export async function forgetDeleted(
+  db: Db,
+  by: { readonly now: Date; readonly lookedBefore: Date },
+): Promise<number> {
+  const rows = await db.rows(sql`
+    with due as (
+      select environment_id, user_id from deleted_users where looked_at <= ${by.lookedBefore} order by looked_at limit ${FORGOTTEN_AT_ONCE} for update skip locked
+    ), told as (
+      select e.environment_id, e.id, e.user_id, exists (
+        select 1 from webhook_deliveries d where d.environment_id = e.environment_id and d.event_id = e.id and d.next_attempt_at is not null) as waits
+        from due join events e on e.environment_id = due.environment_id and e.user_id = due.user_id
+       where e.type <> 'user.deleted' and (e.data <> '{}' or e.address is not null or e.user_agent is not null)
+    ), forgotten as (
+      update events e set data = '{}', address = null, user_agent = null from told
+       where not told.waits and e.environment_id = told.environment_id and e.id = told.id
+    ), done as (
+      delete from deleted_users d using due
+       where d.environment_id = due.environment_id and d.user_id = due.user_id
+         and not exists (select 1 from told where told.waits and told.environment_id = due.environment_id and told.user_id = due.user_id)
+    ), again as (
+      update deleted_users d set looked_at = ${by.now} from due
+       where d.environment_id = due.environment_id and d.user_id = due.user_id
+         and exists (select 1 from told where told.waits and told.environment_id = due.environment_id and told.user_id = due.user_id)
+    )
+    select user_id from due`);
+  return rows.length;
 }

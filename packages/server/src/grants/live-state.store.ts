@@ -7,9 +7,28 @@ export type LiveState = {
   readonly user: { readonly email: string; readonly emailVerified: boolean; readonly name: string };
   /** What interceptors said of the session; empty when its row is gone. */
   readonly customClaims: Readonly<Record<string, unknown>>;
+  /** Who the person is where an application's own login vouches for them, and what it said. */
+  readonly partner: PartnerClaims | undefined;
   /** Secrets behind the handles in access tokens. Empty when the row is gone; `ended` is set then. */
   readonly userSecret: Uint8Array;
   readonly clientSecret: Uint8Array;
+};
+
+/** What an application's own login says of a person, for tokens. */
+export type PartnerClaims = {
+  readonly subject: string;
+  readonly roles: readonly string[];
+  readonly groups: readonly string[];
+  /** The application's own name for the organization. */
+  readonly organization: string | undefined;
+  readonly attributes: Readonly<Record<string, unknown>>;
+};
+
+type StoredClaims = {
+  readonly roles?: readonly string[];
+  readonly groups?: readonly string[];
+  readonly xoid?: string;
+  readonly attributes?: Readonly<Record<string, unknown>>;
 };
 
 export type LiveRow = {
@@ -24,6 +43,8 @@ export type LiveRow = {
   consent_live: boolean;
   session_live: boolean;
   session_claims: Readonly<Record<string, unknown>> | null;
+  partner_subject: string | null;
+  partner_claims: StoredClaims | null;
 };
 
 /**
@@ -32,7 +53,7 @@ export type LiveRow = {
  */
 export const liveColumns: Sql = sql`
   u.email as user_email, u.name as user_name, u.email_verified_at is not null as user_verified, u.revocation_secret as user_secret,
-  cl.revocation_secret as client_secret, se.custom_claims as session_claims,
+  cl.revocation_secret as client_secret, se.custom_claims as session_claims, pp.subject as partner_subject, pp.claims as partner_claims,
   coalesce(u.enabled, false) as user_live,
   coalesce(cl.enabled and cl.deleted_at is null, false) as client_live,
   (x.mcp_server_id is null or coalesce(m.enabled and m.deleted_at is null, false)) as server_live,
@@ -44,7 +65,8 @@ export const liveJoins: Sql = sql`
   left join clients cl on cl.environment_id = x.environment_id and cl.id = x.client_id
   left join mcp_servers m on m.environment_id = x.environment_id and m.id = x.mcp_server_id
   left join consents co on co.environment_id = x.environment_id and co.id = x.consent_id
-  left join sessions se on se.environment_id = x.environment_id and se.id = x.session_id`;
+  left join sessions se on se.environment_id = x.environment_id and se.id = x.session_id
+  left join partner_people pp on pp.environment_id = x.environment_id and pp.user_id = x.user_id`;
 
 export function liveStateFrom(row: LiveRow): LiveState {
   return {
@@ -55,9 +77,16 @@ export function liveStateFrom(row: LiveRow): LiveState {
       name: row.user_name ?? '',
     },
     customClaims: row.session_claims ?? {},
+    partner: partnerFrom(row),
     userSecret: row.user_secret ?? new Uint8Array(),
     clientSecret: row.client_secret ?? new Uint8Array(),
   };
+}
+
+function partnerFrom({ partner_subject: subject, partner_claims: said }: LiveRow) {
+  if (subject === null) return undefined;
+  const { roles = [], groups = [], xoid, attributes = {} } = said ?? {};
+  return { subject, roles, groups, organization: xoid, attributes };
 }
 
 function endedBy(row: LiveRow): LiveState['ended'] {
