@@ -76,6 +76,24 @@ test('Basic, encoded or raw, and post are one method; wrong, missing and doubled
   }
 });
 
+test("a bearer token beside the credentials of the body is no second method: the vendor's Python SDK sends its own along (AS-86)", async () => {
+  const { ctx, mcpServer } = await testClients();
+  const server = await mcpServer();
+  const { id, secret } = await made(ctx, { kind: 'mcp', mcpServerId: server.id, name: 'Machine' });
+  const authenticate = (request: AuthenticationRequest): Promise<string> =>
+    outcome(authenticateClient(ctx, request, at(ctx, server)));
+  const body = { client_id: id, client_secret: secret };
+
+  for (const authorization of ['Bearer eyJhbGciOiJSUzI1NiJ9.e30.AA', 'bearer  x'])
+    assert.equal(await authenticate({ form: body, authorization }), 'secret');
+
+  const wrong = { ...body, client_secret: `${secret}x` };
+  for (const form of [wrong, { client_id: id }])
+    assert.equal(await authenticate({ form, authorization: 'Bearer x' }), '401 invalid_client');
+  for (const authorization of ['Bearerx', 'DPoP x', 'Digest x'])
+    assert.equal(await authenticate({ form: body, authorization }), '400 invalid_request');
+});
+
 test('a secret with characters that need encoding works both ways: the raw reading is tried after the encoded one (AS-86)', async () => {
   const clients = await testClients({
     config: {

@@ -25,12 +25,15 @@ export function presentedCredentials(request: {
   readonly form: Readonly<Record<string, string | undefined>>;
   readonly authorization: string | undefined;
 }): { readonly candidates: readonly Credentials[] } {
-  const { form, authorization } = request;
+  const { form } = request;
   const clientId = form['client_id'];
   const secret = form['client_secret'];
   const assertion = form['client_assertion'];
   const assertionType = form['client_assertion_type'];
   const assertionGiven = assertion !== undefined || assertionType !== undefined;
+  const besideBody = secret !== undefined || assertionGiven;
+  const authorization =
+    besideBody && isBearer(request.authorization) ? undefined : request.authorization;
   if (
     [authorization !== undefined, secret !== undefined, assertionGiven].filter(Boolean).length > 1
   ) {
@@ -53,6 +56,11 @@ export function presentedCredentials(request: {
       secret === undefined ? { kind: 'none', clientId } : { kind: 'secret', clientId, secret },
     ],
   };
+}
+
+/** A token authenticates no client (RFC 6749 section 2.3.1), and the vendor's Python SDK sends its own with every request. */
+function isBearer(authorization: string | undefined): boolean {
+  return /^Bearer /i.test(authorization ?? '');
 }
 
 function basicReadings(authorization: string, bodyClientId: string | undefined): Credentials[] {
