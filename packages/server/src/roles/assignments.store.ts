@@ -46,9 +46,9 @@ export async function takeMemberRole(db: Db, scope: RoleScope): Promise<string> 
 /** How many people have a role: anywhere, or in one organization. */
 export async function countRoleUsers(db: Db, scope: RoleScope, roleId: string): Promise<bigint> {
   const rows = await db.rows<{ count: bigint }>(sql`
-    select count(distinct user_id) as count from membership_roles
-     where environment_id = ${scope.environmentId} and role_id = ${roleId}
-       ${scope.organizationId === undefined ? sql`` : sql`and organization_id = ${scope.organizationId}`}`);
+    select count(*) as count from (
+      select distinct user_id from membership_roles where environment_id = ${scope.environmentId} and role_id = ${roleId}
+         ${scope.organizationId === undefined ? sql`` : sql`and organization_id = ${scope.organizationId}`}) people`);
   return rows[0]?.count ?? 0n;
 }
 
