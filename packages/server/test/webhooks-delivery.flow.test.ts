@@ -178,7 +178,6 @@ test('a process that dies in the middle of an attempt leaves the delivery to the
     const due = await claimDeliveries(tx, {
       now,
       leaseUntil: new Date(now.getTime() + 30_000),
-      perEndpoint: 5,
       busy: {},
     });
     assert.equal(due.length, 1);

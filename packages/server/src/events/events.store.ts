@@ -120,8 +120,8 @@ function selected(environmentId: string, filter: EventFilter, what: Sql, tail: S
   const where = conditions(environmentId, filter);
   return filter.types.length === 0
     ? sql`select ${what} from events e where ${where} ${tail}`
-    : sql`select ${what} from unnest(${[...new Set(filter.types)]}::text[]) as wanted (type)
-        cross join lateral (select e.* from events e where ${where} and e.type = wanted.type ${tail}) as e`;
+    : sql`select e.* from unnest(${[...new Set(filter.types)]}::text[]) as wanted (type)
+        cross join lateral (select ${what} from events e where ${where} and e.type = wanted.type ${tail}) as e`;
 }
 
 function conditions(environmentId: string, filter: EventFilter): Sql {

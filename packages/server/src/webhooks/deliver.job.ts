@@ -2,8 +2,6 @@ import type { App } from '../runtime/context.ts';
 import { attemptDelivery } from './attempt.ts';
 import { claimDeliveries, type DueDelivery } from './due-deliveries.store.ts';
 
-/** Of one endpoint at a time in one process: one that is slow costs no other more than that. */
-const PER_ENDPOINT = 5;
 /** Of all endpoints in one process. */
 const MOST_UNDER_WAY = 100;
 /** Longer than an attempt can take; other processes leave a delivery alone for so long. */
@@ -43,7 +41,6 @@ async function claim(app: App, sending: Sending, only?: DueDelivery): Promise<Du
   return await claimDeliveries(app.db, {
     now,
     leaseUntil: new Date(now.getTime() + LEASE_MS),
-    perEndpoint: PER_ENDPOINT,
     busy: Object.fromEntries(sending.busy),
     only,
   });

@@ -39,6 +39,10 @@ type Row = {
 
 /** Endpoints that one call looks at: the others have their turn with the next. */
 const ENDPOINTS_AT_ONCE = 40;
+/** Deliveries of one endpoint that one process makes at a time: one that is slow costs no other more than that. */
+const PER_ENDPOINT = 5;
+/** In words: with a number that it does not know the database reads, and sorts, all that is due. */
+const FEW = sql`limit 5`;
 
 /**
  * Takes deliveries that are due, of all environments, and keeps other processes off them until `leaseUntil`: whoever dies in
@@ -52,7 +56,6 @@ export async function claimDeliveries(
   by: {
     now: Date;
     leaseUntil: Date;
-    perEndpoint: number;
     busy: Readonly<Record<string, number>>;
     only?: { environmentId: string; endpointId: string } | undefined;
   },
@@ -64,17 +67,21 @@ export async function claimDeliveries(
     with asked as (
       select w.environment_id, w.id, w.url, w.secret,
         case when w.previous_secret_ends_at > ${by.now} then w.previous_secret end as previous_secret,
-        ${by.perEndpoint}::int - coalesce((${json(by.busy)}::jsonb ->> (w.environment_id || ' ' || w.id))::int, 0) as free
+        ${PER_ENDPOINT}::int - coalesce((${json(by.busy)}::jsonb ->> (w.environment_id || ' ' || w.id))::int, 0) as free
         from webhook_endpoints w
        where w.enabled ${only}
          and exists (select 1 from webhook_deliveries x where x.environment_id = w.environment_id and x.endpoint_id = w.id and x.next_attempt_at <= ${by.now})
        order by random() limit ${ENDPOINTS_AT_ONCE}
-    ), due as (
-      select asked.url, asked.secret, asked.previous_secret, d.environment_id, d.id
+    ), free as (
+      select asked.url, asked.secret, asked.previous_secret, asked.free, d.environment_id, d.id,
+        row_number() over (partition by asked.environment_id, asked.id order by d.next_attempt_at) as place
         from asked cross join lateral (
-          select x.environment_id, x.id from webhook_deliveries x
+          select x.environment_id, x.id, x.next_attempt_at from webhook_deliveries x
            where x.environment_id = asked.environment_id and x.endpoint_id = asked.id and x.next_attempt_at <= ${by.now}
-           order by x.next_attempt_at limit greatest(0, asked.free) for update skip locked) as d
+           order by x.next_attempt_at ${FEW} for update skip locked) as d
+       where asked.free > 0
+    ), due as materialized (
+      select * from free where place <= free
     ), claimed as (
       update webhook_deliveries d set attempts = d.attempts + 1, next_attempt_at = ${by.leaseUntil}, last_attempt_at = ${by.now}
         from due where d.environment_id = due.environment_id and d.id = due.id
