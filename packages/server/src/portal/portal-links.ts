@@ -1,4 +1,4 @@
-import { recordFor } from '../events/events.ts';
+import { eventOf, recordEach, recordFor } from '../events/events.ts';
 import { lockOrganization } from '../organizations/organizations.store.ts';
 import { type Ctx, withDb } from '../runtime/context.ts';
 import { sha256 } from '../runtime/hash.ts';
@@ -9,6 +9,7 @@ import { deletePortalLinks, insertPortalLink, type PortalLink } from './portal-l
 export const PORTAL_LINK_SECONDS = 60;
 
 const ID_ATTEMPTS = 5;
+const EVENTS_AT_ONCE = 200;
 const KEY = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 
 export type NewPortalLink =
@@ -63,12 +64,15 @@ export async function revokePortalLinks(
   const { organizationId } = by;
   return await ctx.db.transaction(async (tx) => {
     const ids = await deletePortalLinks(tx, { environmentId, ...by });
-    for (const id of ids)
-      await recordFor(withDb(ctx, tx), {
-        type: 'portal_link.deleted',
-        organizationId,
-        data: { id },
-      });
+    const event = eventOf(ctx, { type: 'portal_link.deleted', organizationId });
+    for (let start = 0; start < ids.length; start += EVENTS_AT_ONCE) {
+      const some = ids.slice(start, start + EVENTS_AT_ONCE);
+      await recordEach(
+        tx,
+        event,
+        some.map((id) => ({ id })),
+      );
+    }
     return ids.length;
   });
 }
