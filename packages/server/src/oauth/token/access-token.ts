@@ -58,14 +58,13 @@ export function accessToken(
 }
 
 /**
- * What an administrator set for an application or an organization's machine, and before that what interceptors said about this
- * token. In one member, so that it stands for no other.
+ * What an administrator set for an application or an organization's machine, and what interceptors said about this token, who
+ * have the last word. In one member, so that it stands for no other.
  */
 function customClaimsOf(
   { settings }: Client,
   { mcpServer, customClaims }: Authorization,
 ): { custom_claims?: CustomClaims } {
-  const claims =
-    customClaims ?? (mcpServer === undefined ? settings.customClaims : undefined) ?? {};
+  const claims = { ...(mcpServer === undefined ? settings.customClaims : {}), ...customClaims };
   return Object.keys(claims).length === 0 ? {} : { custom_claims: claims };
 }
