@@ -28,6 +28,10 @@ create table connections (
 create unique index connections_by_key_id on connections (environment_id, key_id, coalesce(organization_id, '')) where key_id is not null;
 create index connections_in_use on connections (environment_id, id) where enabled and status = 'COMPLETED';
 create index connections_of_organizations on connections (environment_id, id) where organization_id is not null;
+-- What a search may ask for and few connections have.
+create index connections_by_provider on connections (environment_id, provider, id) where organization_id is not null;
+create index connections_by_provider_key on connections (environment_id, provider_key, id) where organization_id is not null;
+create index connections_by_status on connections (environment_id, status, id) where organization_id is not null;
 
 create table domains (
   environment_id text not null references environments (id),
@@ -46,9 +50,10 @@ create table domains (
   unique (environment_id, organization_id, id), -- the domains of one organization, and what connection_domains refers to
   constraint domains_organization foreign key (environment_id, organization_id) references organizations (environment_id, id) on delete cascade
 );
--- A domain leads to one organization. Several may suggest themselves to people with addresses of one domain.
-create unique index domains_of_organizations on domains (environment_id, domain) where domain_type = 'ORGANIZATION_DOMAIN';
-create unique index domains_allowed on domains (environment_id, domain, organization_id) where domain_type = 'ALLOWED_EMAIL_DOMAIN';
+-- A domain leads to one organization. Claims that wait for their proof keep nobody from proving his own.
+create unique index domains_of_organizations on domains (environment_id, domain) where domain_type = 'ORGANIZATION_DOMAIN' and verification_status in ('VERIFIED', 'AUTO_VERIFIED');
+-- By name first: to whom an organization may suggest itself. An organization has a domain once of each type.
+create unique index domains_claimed on domains (environment_id, domain, organization_id, domain_type);
 
 -- Which domains a connection is for; one without any is for all of its organization's.
 create table connection_domains (

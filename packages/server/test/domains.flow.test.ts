@@ -199,6 +199,38 @@ test('DNS proves a domain when the organization has to: absent, wrong, in pieces
   );
 });
 
+test('an attacker who claims the domain of others first keeps them from nothing: whoever proves it has it (SSO-4, SSO-48)', async (t) => {
+  const api = await managementApi(t, gatewarden);
+  const feature = [{ name: 'domain_verification', enabled: true }];
+  const claims: { organization: string; id: string; secret: string }[] = [];
+  for (const name of ['Squatter', 'Owner']) {
+    const organization = String((await newOrganization(api, { display_name: name }))['id']);
+    ok(await api(organizationSteps.settings(organization, feature)));
+    const made = await newDomain(api, organization, { domain: 'wanted.example' });
+    claims.push({
+      organization,
+      id: String(made['id']),
+      secret: String(made['txt_record_secret']),
+    });
+    const twice = await api(domainSteps.create(organization, { domain: 'wanted.example' }));
+    assert.equal(twice.code, INVALID);
+  }
+  dns.zone.set(
+    '_gatewarden-challenge.wanted.example',
+    claims.map(({ secret }) => [secret]),
+  );
+  const answers = await Promise.all(
+    claims.map(({ organization, id }) => api(domainSteps.verify(organization, id))),
+  );
+  const [won, ...others] = answers.filter(({ code }) => code === 0);
+  assert.deepEqual([won?.body, others], [{ verified: true }, []]);
+  const [lost] = answers.filter(({ code }) => code !== 0);
+  assert.deepEqual([lost?.code, lost?.errorCode], [9, 'DOMAIN_TAKEN']);
+  const late = String((await newOrganization(api))['id']);
+  const refused = await api(domainSteps.create(late, { domain: 'wanted.example' }));
+  assert.deepEqual([refused.code, refused.fields], [INVALID, ['domain.domain']]);
+});
+
 test('domains of another organization, unknown ids and malformed ones are refused by every call alike', async (t) => {
   const api = await managementApi(t, gatewarden);
   const own = String((await newOrganization(api, { external_id: 'tenant_1' }))['id']);

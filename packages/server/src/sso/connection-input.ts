@@ -52,8 +52,8 @@ function isOwnType(type: string): type is ConnectionType {
 
 function providerOf(sent: Sent): Pick<Connection, 'provider' | 'providerKey'> {
   const given = textIn(sent, 'provider');
-  const key = textIn(sent, 'providerKey') ?? given ?? '';
-  if (!/^[A-Z0-9][A-Z0-9_-]{0,49}$/i.test(key))
+  const key = (textIn(sent, 'providerKey') ?? given ?? '').toUpperCase();
+  if (!/^[A-Z0-9][A-Z0-9_-]{0,49}$/.test(key))
     throw invalidField('connection.provider_key', 'must be 1 to 50 letters, digits, _ and -');
   const provider = given ?? (PROVIDERS.has(key) ? key : 'CUSTOM');
   if (provider !== 'CUSTOM' && provider !== key)

@@ -55,7 +55,7 @@ export const connectionListsRpc: Slice<typeof ConnectionService> = {
     const named = namesOf(request);
     return await part(ctx, request, {
       query: text,
-      provider: provider || undefined,
+      provider: provider?.toUpperCase() || undefined,
       enabled,
       ...named,
     });

@@ -1,3 +1,4 @@
+import { isId } from '../runtime/ids.ts';
 import { type Db, type Sql, sql } from '../storage/db.ts';
 import { inPage, type PageQuery } from '../storage/page.ts';
 import type { ConnectionStatus, ConnectionType } from './connection.ts';
@@ -15,7 +16,7 @@ export type ConnectionEntry = {
   readonly enabled: boolean;
   readonly status: ConnectionStatus;
   readonly uiButtonTitle: string;
-  /** Those that it is for, at most a hundred. */
+  /** Those that it is for, at most a hundred; no unproven ones, as lists do not say which those are. */
   readonly domains: readonly string[];
   readonly createdAt: Date;
 };
@@ -36,7 +37,7 @@ type Row = {
 };
 
 const columns = sql`c.id, c.organization_id, o.display_name as organization_name, c.type, c.provider, c.provider_key, c.key_id, c.enabled, c.status, c.ui_button_title, c.created_at,
-  array(select d.domain from domains d where d.environment_id = c.environment_id and d.organization_id = c.organization_id and ${served()} order by d.domain limit 100) as domains`;
+  array(select d.domain from domains d where d.environment_id = c.environment_id and d.organization_id = c.organization_id and d.verification_status in ${VERIFIED} and ${served()} order by d.domain limit 100) as domains`;
 const from = sql`connections c left join organizations o on o.environment_id = c.environment_id and o.id = c.organization_id`;
 
 const fromRow = (row: Row): ConnectionEntry => ({
@@ -75,7 +76,7 @@ export async function listConnections(db: Db, by: ListFilter): Promise<Connectio
     domain === undefined
       ? sql``
       : sql`and exists (select 1 from domains d where d.environment_id = c.environment_id and d.organization_id = c.organization_id and d.domain = ${domain} and d.verification_status in ${VERIFIED} and ${served()})
-        and c.organization_id = (select d.organization_id from domains d where d.environment_id = ${environmentId} and d.domain = ${domain} and d.domain_type = 'ORGANIZATION_DOMAIN')`;
+        and c.organization_id = (select d.organization_id from domains d where d.environment_id = ${environmentId} and d.domain = ${domain} and d.domain_type = 'ORGANIZATION_DOMAIN' and d.verification_status in ${VERIFIED})`;
   const rows = await db.rows<Row>(sql`
     select ${columns} from ${from} where c.environment_id = ${environmentId} ${own} ${inUse} ${forDomain} order by c.id desc limit ${MOST_LISTED}`);
   return rows.map(fromRow);
@@ -85,6 +86,7 @@ export type SearchFilter = {
   readonly environmentId: string;
   /** A part of the organization's name or ids, at least three characters, or the whole id of a connection. */
   readonly query?: string | undefined;
+  /** In upper case. */
   readonly provider?: string | undefined;
   readonly status?: ConnectionStatus | undefined;
   readonly type?: ConnectionType | undefined;
@@ -108,24 +110,31 @@ const MOST_COUNTED = 10_000;
 /** How many there are, up to ten thousand. */
 export async function countOrganizationConnections(db: Db, by: SearchFilter): Promise<number> {
   const rows = await db.rows<{ count: bigint }>(
-    sql`select count(*) as count from (select 1 from connections c where ${matching(by)} limit ${MOST_COUNTED}) found`,
+    sql`select count(*) as count from (select 1 from ${from} where ${matching(by)} limit ${MOST_COUNTED}) found`,
   );
   return Number(rows[0]?.count ?? 0n);
 }
 
-function matching(by: SearchFilter): Sql {
-  const { environmentId, query } = by;
-  const among = query === undefined ? sql`` : sql`and c.id in (${found(environmentId, query)})`;
-  return sql`c.environment_id = ${environmentId} and c.organization_id is not null
-    and (${by.provider}::text is null or c.provider = upper(${by.provider}) or c.provider_key = upper(${by.provider}))
-    and (${by.status}::text is null or c.status = ${by.status}) and (${by.type}::text is null or c.type = ${by.type})
-    and (${by.enabled}::boolean is null or c.enabled = ${by.enabled}) ${among}`;
+/** Only the conditions that were asked for, so that the database can use its index for each of them. */
+function matching({ environmentId, query, provider, status, type, enabled }: SearchFilter): Sql {
+  const conditions = [
+    sql`c.environment_id = ${environmentId} and c.organization_id is not null`,
+    ...(query === undefined ? [] : [found(query)]),
+    ...(provider === undefined
+      ? []
+      : [sql`(c.provider = ${provider} or c.provider_key = ${provider})`]),
+    ...(status === undefined ? [] : [sql`c.status = ${status}`]),
+    ...(type === undefined ? [] : [sql`c.type = ${type}`]),
+    // Only complete ones are ever enabled.
+    ...(enabled === undefined
+      ? []
+      : [enabled ? sql`c.enabled and c.status = 'COMPLETED'` : sql`not c.enabled`]),
+  ];
+  return conditions.reduce((all, one) => sql`${all} and ${one}`);
 }
 
-/** By the index over the parts of names; a union, as one condition over both tables would read all connections. */
-function found(environmentId: string, query: string): Sql {
+function found(query: string): Sql {
+  if (isId(query, 'conn')) return sql`c.id = ${query}`;
   const part = query.toLowerCase();
-  return sql`select ${query}::text union all
-    select f.id from organizations s join connections f on f.environment_id = s.environment_id and f.organization_id = s.id
-     where s.environment_id = ${environmentId} and strpos(s.search_text, ${part}) > 0 and s.search_parts @> trigrams(${part})`;
+  return sql`strpos(o.search_text, ${part}) > 0 and o.search_parts @> trigrams(${part})`;
 }

@@ -69,6 +69,12 @@ export const domainsRpc: Slice<typeof DomainService> = {
         return { verified: false };
       case 'unknown':
         throw noSuchDomain();
+      case 'taken':
+        throw new ApiError(
+          'failed_precondition',
+          'DOMAIN_TAKEN',
+          'the record is there, but the domain leads to another organization already',
+        );
       case 'no-answer':
         throw new ApiError('unavailable', 'DNS_UNAVAILABLE', 'the DNS does not answer; try later');
     }

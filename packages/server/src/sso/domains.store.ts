@@ -51,22 +51,22 @@ const fromRow = (row: Row): Domain => ({
 export const VERIFIED = sql`('VERIFIED', 'AUTO_VERIFIED')`;
 
 /**
- * Adds a domain.
+ * Adds a domain; undefined when it leads to an organization already.
  *
- * @throws unique violation on `domains_of_organizations`, `domains_allowed` or the id; foreign key violation: no such organization
+ * @throws unique violation on `domains_of_organizations`, `domains_claimed` or the id; foreign key violation: no such organization
  */
 export async function insertDomain(
   db: Db,
   by: { environmentId: string; domain: Omit<Domain, 'createdAt' | 'updatedAt'>; now: Date },
-): Promise<Domain> {
+): Promise<Domain | undefined> {
   const { environmentId, domain: d, now } = by;
   const rows = await db.rows<Row>(sql`
     insert into domains as d (environment_id, id, organization_id, domain, domain_type, verification_method, verification_status, txt_record_key, txt_record_secret, created_at, updated_at)
-    values (${environmentId}, ${d.id}, ${d.organizationId}, ${d.domain}, ${d.domainType}, ${d.verificationMethod}, ${d.verificationStatus}, ${d.txtRecordKey}, ${d.txtRecordSecret}, ${now}, ${now})
+    select ${environmentId}, ${d.id}, ${d.organizationId}, ${d.domain}, ${d.domainType}::text, ${d.verificationMethod}, ${d.verificationStatus}, ${d.txtRecordKey}, ${d.txtRecordSecret}, ${now}::timestamptz, ${now}::timestamptz
+     where ${d.domainType}::text <> 'ORGANIZATION_DOMAIN'
+        or not exists (select 1 from domains o where o.environment_id = ${environmentId} and o.domain = ${d.domain} and o.domain_type = 'ORGANIZATION_DOMAIN' and o.verification_status in ${VERIFIED})
     returning ${columns}`);
-  const row = rows[0];
-  if (!row) throw new Error('the domain was not written');
-  return fromRow(row);
+  return rows[0] && fromRow(rows[0]);
 }
 
 export type DomainKey = {
@@ -125,6 +125,8 @@ export async function deleteDomain(
 /**
  * Writes what DNS said, unless it was written before or the claim is another one by now: of any number of callers at once one
  * gets the row, and nobody a second time.
+ *
+ * @throws unique violation on `domains_of_organizations`: the domain leads to another organization meanwhile
  */
 export async function noteVerification(
   db: Db,

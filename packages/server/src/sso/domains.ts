@@ -64,13 +64,14 @@ export async function createDomain(
         if (!(await isConnectionToAssign(tx, connection))) return { kind: 'no-connection' };
         const now = ctx.now();
         const domain = await insertDomain(tx, { environmentId, domain: { ...claim, id }, now });
+        if (!domain) return { kind: 'taken' };
         await assignDomain(tx, { ...connection, domainId: id });
         await record(tx, domainEvent(ctx, 'organization.domain_created', domain));
         return { kind: 'written', domain };
       });
     } catch (error) {
       if (isUniqueViolation(error, 'domains_of_organizations')) return { kind: 'taken' };
-      if (isUniqueViolation(error, 'domains_allowed')) return { kind: 'taken' };
+      if (isUniqueViolation(error, 'domains_claimed')) return { kind: 'taken' };
       if (isInUse(error)) return { kind: 'no-organization' };
       if (!isUniqueViolation(error) || attempt === ID_ATTEMPTS) throw error;
     }
@@ -108,11 +109,11 @@ export async function removeDomain(ctx: Ctx, key: DomainKey): Promise<boolean> {
   });
 }
 
-export type Verification = 'verified' | 'not-verified' | 'unknown' | 'no-answer';
+export type Verification = 'verified' | 'not-verified' | 'unknown' | 'no-answer' | 'taken';
 
 /**
  * Asks DNS whether the organization owns the domain, unless that is known. An answer without the record is a failure, which is
- * told once; no answer at all says nothing.
+ * told once; no answer at all says nothing. Of several organizations that could prove it the first one has the domain.
  */
 export async function verifyDomain(
   ctx: Ctx,
@@ -125,14 +126,23 @@ export async function verifyDomain(
     return 'verified';
   const said = await lookUp(ctx, claim);
   if (said === 'no-answer') return said;
-  const verified = said === 'verified';
+  try {
+    return await note(ctx, claim, said === 'verified');
+  } catch (error) {
+    if (isUniqueViolation(error, 'domains_of_organizations')) return 'taken';
+    throw error;
+  }
+}
+
+async function note(ctx: Ctx, claim: Domain, verified: boolean): Promise<Verification> {
+  const { environmentId } = ctx;
   const status = verified ? 'VERIFIED' : 'FAILED';
   const type = `organization.domain_dns_verification_${verified ? 'success' : 'failed'}`;
   const stands = await ctx.db.transaction(async (tx) => {
     const changed = await noteVerification(tx, { environmentId, claim, status, now: ctx.now() });
     if (changed) await record(tx, domainEvent(ctx, type, changed));
     // Nothing to write: somebody else did, or the domain is another's by now.
-    return changed ?? (await findDomain(tx, { environmentId, ...key }));
+    return changed ?? (await findDomain(tx, { environmentId, ...claim }));
   });
   if (!stands) return 'unknown';
   return stands.verificationStatus === 'VERIFIED' ? 'verified' : 'not-verified';
