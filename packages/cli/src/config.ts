@@ -6,6 +6,7 @@ import {
   flag,
   isLoopbackHost,
   logLevel,
+  webhookHosts,
 } from '@gatewarden/server';
 import type { Io } from './io.ts';
 
@@ -18,7 +19,15 @@ export async function commonConfig(
 ): Promise<
   Pick<
     Config,
-    'client' | 'operatorEmail' | 'mail' | 'trustedProxies' | 'tls' | 'metricsToken' | 'logLevel' | 'dnsServers'
+    | 'client'
+    | 'operatorEmail'
+    | 'mail'
+    | 'trustedProxies'
+    | 'tls'
+    | 'metricsToken'
+    | 'logLevel'
+    | 'dnsServers'
+    | 'webhookHosts'
   >
 > {
   return {
@@ -30,6 +39,7 @@ export async function commonConfig(
     metricsToken: env['GATEWARDEN_METRICS_TOKEN'] || undefined,
     logLevel: logLevel(env['LOG_LEVEL']),
     dnsServers: dnsServers(env['GATEWARDEN_DNS_SERVERS']),
+    webhookHosts: webhookHosts(env['GATEWARDEN_WEBHOOK_HOSTS']),
   };
 }
 

@@ -27,6 +27,7 @@ export {
   logLevel,
   portNumber,
   secretKeys,
+  webhookHosts,
 } from './runtime/config.ts';
 export type { Ctx } from './runtime/context.ts';
 export { dnsServers } from './runtime/dns-txt.ts';

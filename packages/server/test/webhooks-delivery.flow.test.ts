@@ -261,3 +261,25 @@ test('an event and its deliveries are one: a change that is undone leaves neithe
   ]);
   assert.deepEqual([...new Set(answers.map(({ status }) => status))], [201]);
 });
+
+test('a host in the own network gets webhooks when the operator vouches for it, with its port, and no other does (FSA-84, server-side request forgery)', async (t) => {
+  const [trusted, other] = await Promise.all([webhookReceiver(t), webhookReceiver(t)]);
+  const strict = await startTestGatewarden(t, {
+    config: { allowLoopbackClients: false, webhookHosts: [new URL(trusted.url).host] },
+  });
+  const api = await restApi(strict);
+  const refusal = await api('POST', ENDPOINTS, { url: other.url });
+  assert.equal(refusal.status, 400);
+  assert.match(refusal.body.message, /endpoint.url/);
+  const made = await api('POST', ENDPOINTS, { url: trusted.url });
+  assert.equal(made.status, 201, JSON.stringify(made.body));
+  await api('POST', '/roles', { name: 'vouched', display_name: 'V' });
+  await trusted.waitFor(1);
+  // An address that was accepted under another configuration is not sent to under this one.
+  await strict.database.rows(sql`update webhook_endpoints set url = ${other.url}`);
+  await api('POST', '/roles', { name: 'unvouched', display_name: 'U' });
+  const list = `${ENDPOINTS}/${made.body.endpoint.id}/deliveries?states=retrying`;
+  await until(async () => (await api('GET', list)).body.deliveries?.length === 1);
+  assert.match((await api('GET', list)).body.deliveries[0].last_error, /not https/);
+  assert.equal(other.received.length, 0);
+});

@@ -8,6 +8,7 @@ import {
   logLevel,
   portNumber,
   secretKeys,
+  webhookHosts,
 } from './config.ts';
 
 test('the environment URL is https and has one spelling; http only on loopback in development (AS-2, AS-8)', () => {
@@ -82,4 +83,23 @@ test('bad values of the other variables are named with what they should hold', (
   assert.throws(() => flag('GATEWARDEN_ALLOW_TEST_USERS', 'yes'), /should be 1 or 0/);
   assert.throws(() => logLevel('loud'), /LOG_LEVEL is "loud"/);
   assert.equal(portNumber('PORT', '0'), 0);
+});
+
+test('GATEWARDEN_WEBHOOK_HOSTS has hosts in the spelling of URLs; anything else stops the start', () => {
+  assert.deepEqual(webhookHosts(undefined), []);
+  const good = ['billing.internal', '10.0.0.8:8080', '[fd00::8]', 'localhost:3000'];
+  assert.deepEqual(webhookHosts(good.join(' , ')), good);
+  const bad = [
+    'https://a.example',
+    'a.example/',
+    'A.example',
+    'a.example:443',
+    '127.1',
+    '[FD00::8]',
+    'a b',
+    '*',
+    'a@b',
+  ];
+  for (const host of bad)
+    assert.throws(() => webhookHosts(`a.internal,${host}`), ConfigError, host);
 });

@@ -28,6 +28,8 @@ export type Config = {
   readonly logLevel: string;
   /** Servers that prove domains, with a port where it is not 53; absent or empty: those of the machine. */
   readonly dnsServers?: readonly string[] | undefined;
+  /** Hosts that webhooks may go to although they are internal or http, with the port where it is none of 80 and 443. @default none */
+  readonly webhookHosts?: readonly string[] | undefined;
 };
 
 /** A setting that stops the start: one sentence that names it, what it holds and what it should hold. */
@@ -36,6 +38,31 @@ export class ConfigError extends Error {
     super(message);
     this.name = 'ConfigError';
   }
+}
+
+/**
+ * Hosts from GATEWARDEN_WEBHOOK_HOSTS: names or addresses as in URLs, comma separated, each with a port where it is none of
+ * 80 and 443.
+ *
+ * @throws {ConfigError} not a host
+ */
+export function webhookHosts(value: string | undefined): readonly string[] {
+  const hosts = (value ?? '').split(',').map((host) => host.trim());
+  const given = hosts.filter((host) => host !== '');
+  const wrong = given.find((host) => !isHost(host));
+  if (wrong !== undefined)
+    throw new ConfigError(
+      `GATEWARDEN_WEBHOOK_HOSTS has "${wrong}"; it should have hosts such as billing.internal, 10.0.0.8:8080 or [fd00::8].`,
+    );
+  return given;
+}
+
+/** In the spelling of URLs, so that it can be compared. */
+function isHost(text: string): boolean {
+  if (!/^(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(:[0-9]{1,5})?$/.test(text)) return false;
+  return [`http://${text}/`, `https://${text}/`].every(
+    (url) => URL.canParse(url) && new URL(url).host === text,
+  );
 }
 
 type Variables = Readonly<Record<string, string | undefined>>;

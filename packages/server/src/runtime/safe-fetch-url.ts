@@ -2,6 +2,8 @@
 export type UrlRules = {
   /** http and https on localhost, 127.0.0.1 and [::1] with any port are fetched too (development only). */
   readonly allowLoopback: boolean;
+  /** Hosts that the operator vouches for, with the port where it is none of 80 and 443: http, any port and any address there are fine. */
+  readonly trustedHosts?: readonly string[] | undefined;
 };
 
 const LOOPBACK_HOSTS = new Set(['localhost', '127.0.0.1', '[::1]']);
@@ -29,6 +31,7 @@ export function fetchUrlProblem(text: string, rules: UrlRules): string | undefin
   // The parser may read another host than is written: 0x7f.1, 127.1, 2130706433.
   if (url.hostname !== host) return 'its host is not written in its plain form';
   if (rules.allowLoopback && LOOPBACK_HOSTS.has(host)) return undefined;
+  if (rules.trustedHosts?.includes(url.host)) return undefined;
   if (scheme !== 'https') return 'it is not https';
   if (host.startsWith('[') || /^[0-9.]+$/.test(host))
     return 'its host is an address and not a name';

@@ -26,6 +26,8 @@ export type FetchLimits = {
    * out, and what did not arrive in time. @default only 200 with an accepted media type
    */
   readonly anyAnswer?: boolean | undefined;
+  /** As in `UrlRules`: where these are, also in the own network, is not looked at. @default none */
+  readonly trustedHosts?: readonly string[] | undefined;
 };
 
 export type FetchOutcome =
@@ -90,12 +92,14 @@ class Refused extends Error {
  */
 export function createSafeFetch(options: SafeFetchOptions): SafeFetch {
   return async (url, limits) => {
-    const problem = fetchUrlProblem(url, options);
+    const { trustedHosts } = limits;
+    const problem = fetchUrlProblem(url, { ...options, trustedHosts });
     if (problem !== undefined) return failed('bad-url', problem);
     const target = new URL(url);
     if (isOwn(target, options.ownHosts())) return failed('blocked-address', 'it is our own host');
+    const trusted = trustedHosts?.includes(target.host) ?? false;
     const agent = new Agent({
-      connect: checkedConnector(options, isLoopbackUrl(target), limits.timeoutMs),
+      connect: checkedConnector({ ...options, trusted }, isLoopbackUrl(target), limits.timeoutMs),
       connections: 1,
       pipelining: 0,
       maxHeaderSize: MAX_HEADERS,
@@ -223,13 +227,11 @@ function isAccepted(type: string, accept: readonly string[]): boolean {
 }
 
 type Connector = buildConnector.connector;
+/** @property trusted the operator vouches for the host */
+type Checks = SafeFetchOptions & { readonly trusted?: boolean };
 
 /** Resolves, checks and dials. `base` gets an address and never a name, so it has nothing left to look up. */
-function checkedConnector(
-  options: SafeFetchOptions,
-  loopback: boolean,
-  timeoutMs: number,
-): Connector {
+function checkedConnector(options: Checks, loopback: boolean, timeoutMs: number): Connector {
   const base = buildConnector({
     timeout: timeoutMs,
     maxCachedSessions: 0,
@@ -249,10 +251,11 @@ function checkedConnector(
 /** The addresses of a name, if every one of them may be dialled. One bad address condemns the name: the next answer may hold only that. */
 async function checkedAddresses(
   host: string,
-  options: SafeFetchOptions,
+  options: Checks,
   loopback: boolean,
 ): Promise<readonly string[]> {
   const addresses = isIP(host) ? [host] : await resolved(host, options.resolve ?? systemResolve);
+  if (options.trusted) return addresses;
   const own = new Set((options.ownAddresses ?? interfaceAddresses)().map(addressKey));
   for (const address of addresses) {
     const fine = loopback

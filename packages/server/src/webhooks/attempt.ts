@@ -33,6 +33,7 @@ async function send(app: App, delivery: DueDelivery, began: Date): Promise<Resul
     maxBytes: KEPT,
     accept: ['*/*'],
     anyAnswer: true,
+    trustedHosts: app.config.webhookHosts,
     post: {
       contentType: 'application/json',
       body,

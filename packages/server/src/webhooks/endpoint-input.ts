@@ -33,7 +33,8 @@ export function endpointMembers(
 
 function checkedUrl(ctx: Ctx, url: string): string {
   if (url === '') throw invalidField('endpoint.url', 'is missing', 'required');
-  const problem = fetchUrlProblem(url, { allowLoopback: ctx.config.allowLoopbackClients });
+  const { allowLoopbackClients: allowLoopback, webhookHosts: trustedHosts } = ctx.config;
+  const problem = fetchUrlProblem(url, { allowLoopback, trustedHosts });
   if (problem !== undefined)
     throw invalidField('endpoint.url', `nothing is sent there: ${problem}`, 'url');
   if (new URL(url).host === new URL(ctx.issuer).host)
