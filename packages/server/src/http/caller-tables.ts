@@ -139,6 +139,7 @@ export const PEOPLE_REACH: ReadonlyMap<string, Reach> = new Map<string, Reach>([
     },
   ],
   ['SessionService.GetUserSessions', { to: 'person', field: 'user_id' }],
+  ['SessionService.RevokeSession', { to: 'self' }],
   // Takes anybody of the environment into the organization, by id; people are invited by their address.
   ['UserService.CreateMembership', NOTHING],
   [
@@ -170,8 +171,10 @@ export const PEOPLE_REACH: ReadonlyMap<string, Reach> = new Map<string, Reach>([
     { to: 'organization', members: ['organization_id', 'id', 'external_id', 'membership.roles'] },
   ],
   ['WebAuthnService.BeginRegistration', { to: 'self' }],
+  ['WebAuthnService.DeleteCredential', { to: 'self' }],
   ['WebAuthnService.FinishRegistration', { to: 'self' }],
   ['WebAuthnService.ListCredentials', { to: 'person', field: 'user_id' }],
+  ['WebAuthnService.UpdateCredential', { to: 'self' }],
 ]);
 
 const SSO = ['sso'] as const;

@@ -9,12 +9,15 @@ import { revokeSessions } from './end-access.ts';
 
 /** Ends sessions from outside, with everything that was allowed in them: refresh at once, access tokens through the feeds. */
 export const revokeSessionsRpc: Slice<typeof SessionService> = {
-  async revokeSession(ctx, { sessionId }) {
+  async revokeSession(ctx, { sessionId }, { caller }) {
     checkId('session_id', sessionId, 'ses');
-    const [revoked] = await revokeSessions(ctx, { ids: [sessionId] });
+    // People end their own sessions only; those of others do not exist for them.
+    const ownerId = caller.kind === 'session' ? caller.userId : undefined;
+    const [revoked] = await revokeSessions(ctx, { ids: [sessionId], ownerId });
     if (revoked) return { revokedSession: sessionTimes(revoked, ctx.now()) };
     const { environmentId } = ctx;
-    if (!(await findSessionRecord(ctx.db, { environmentId, id: sessionId }))) throw noSuchSession();
+    const found = await findSessionRecord(ctx.db, { environmentId, id: sessionId });
+    if (!found || (ownerId !== undefined && found.userId !== ownerId)) throw noSuchSession();
     throw new ApiError('failed_precondition', 'SESSION_NOT_ACTIVE', 'the session is over already');
   },
 

@@ -121,13 +121,22 @@ function statusSql(now: Date): Sql {
 }
 
 /** Some sessions, or all of one person's. */
-export type Sessions = { readonly ids: readonly string[] } | { readonly userId: string };
+export type Sessions =
+  | {
+      readonly ids: readonly string[];
+      /** Only if they are this person's. */
+      readonly ownerId?: string | undefined;
+    }
+  | { readonly userId: string };
 
 type Ending = { environmentId: string; because: string; now: Date };
 
 /** Ends sessions that are active, and only those: of parallel callers one gets a session. Newest first. */
 export async function endActiveSessions(db: Db, by: Ending & Sessions): Promise<SessionRecord[]> {
-  const which = 'ids' in by ? sql`s.id = any(${by.ids}::text[])` : sql`s.user_id = ${by.userId}`;
+  const which =
+    'ids' in by
+      ? sql`s.id = any(${by.ids}::text[]) and (${by.ownerId}::text is null or s.user_id = ${by.ownerId})`
+      : sql`s.user_id = ${by.userId}`;
   const rows = await db.rows<Row>(sql`
     update sessions s set ended_at = ${by.now}, ended_because = ${by.because}
      where s.environment_id = ${by.environmentId} and ${which} and s.ended_at is null and s.idle_expires_at > ${by.now} and s.absolute_expires_at > ${by.now}
