@@ -4,15 +4,8 @@ import type { JsonObject } from '@bufbuild/protobuf';
 import { proveDirectory } from '../src/directory/directory-secrets.ts';
 import { sql, startTestGatewarden, type TestGatewarden } from '../src/testing.ts';
 import { directorySteps, newDirectory } from './directory-steps.ts';
-import {
-  managementApi,
-  managementToken,
-  member,
-  members,
-  ok,
-  protocols,
-  type Step,
-} from './management-api.ts';
+import { operator } from './every-caller.ts';
+import { managementApi, member, members, ok, protocols, type Step } from './management-api.ts';
 import { newOrganization } from './organization-steps.ts';
 
 const NOBODY = 'dir_123456789012345678';
@@ -288,7 +281,7 @@ test('a directory that is fetched has no secrets, and nothing to fetch from unti
     assert.deepEqual([(await api(step)).code, (await api(step)).errorCode], [9, errorCode]);
 });
 
-test('a synchronisation is asked for by clients of the environment; the notes of the set-up are not theirs', async (t) => {
+test('a synchronisation is asked for by clients of the environment, and by nobody whose browser could be made to ask', async (t) => {
   const api = await managementApi(t, gatewarden);
   const organizationId = String((await newOrganization(api))['id']);
   const steps = directorySteps(organizationId);
@@ -298,17 +291,37 @@ test('a synchronisation is asked for by clients of the environment; the notes of
   const off = await api(steps.sync(id));
   assert.deepEqual([off.code, off.errorCode], [9, 'DIRECTORY_DISABLED']);
   assert.equal((await api(steps.sync(id), undefined)).code, 16);
-  assert.equal((await api(steps.getContext(id))).code, 7);
-  const address = `${gatewarden.origin}/api/v1/organizations/${organizationId}/directories/${id}/contexts`;
-  const answer = await fetch(address, {
-    method: 'PUT',
-    headers: {
-      authorization: `Bearer ${await managementToken(gatewarden)}`,
-      'content-type': 'application/json',
-    },
-    body: '{"step":2}',
-  });
+  const { headers } = await operator(gatewarden, 'admin');
+  const [, path] = steps.sync(id).rest;
+  const answer = await fetch(`${gatewarden.origin}/api/v1${path}`, { headers });
   assert.equal(answer.status, 403);
+});
+
+test('notes of the set-up are kept for the pages that wrote them, and are not for clients of the environment', async (t) => {
+  const api = await managementApi(t, gatewarden);
+  const organizationId = String((await newOrganization(api))['id']);
+  const steps = directorySteps(organizationId);
+  const id = String((await newDirectory(api, organizationId))['id']);
+  assert.equal((await api(steps.getContext(id))).code, 7);
+  const { headers } = await operator(gatewarden, 'owner');
+  const call = async (method: 'GET' | 'PUT', of: string, body?: unknown) => {
+    const [, path] = steps.getContext(of).rest;
+    const answer = await fetch(`${gatewarden.origin}/api/v1${path}`, {
+      method,
+      headers: { ...headers, ...(body !== undefined && { 'content-type': 'application/json' }) },
+      ...(body !== undefined && { body: JSON.stringify(body) }),
+    });
+    return { status: answer.status, body: (await answer.json()) as JsonObject };
+  };
+  assert.deepEqual(await call('GET', id), { status: 200, body: { context: {} } });
+  const notes = { step: 2, seen: ['okta'], deep: { done: true } };
+  assert.deepEqual(await call('PUT', id, notes), { status: 200, body: {} });
+  assert.deepEqual((await call('GET', id)).body, { context: notes });
+  assert.equal((await call('PUT', id, { long: 'x'.repeat(20_000) })).status, 400);
+  assert.equal((await call('PUT', id, { zero: 'a\u0000' })).status, 400);
+  assert.equal((await call('GET', NOBODY)).status, 404);
+  assert.equal((await call('PUT', NOBODY, notes)).status, 404);
+  assert.deepEqual((await call('GET', id)).body, { context: notes });
 });
 
 test('a race to create a directory leaves one that is enabled, and no event of the others', async (t) => {

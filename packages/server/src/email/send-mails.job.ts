@@ -1,5 +1,6 @@
 import type { App } from '../runtime/context.ts';
 import { addressOfHost } from '../runtime/safe-fetch.ts';
+import { isLoopback } from '../runtime/safe-fetch-address.ts';
 import { type Delivery, listDeliveries } from './email-servers.store.ts';
 import { openServer } from './email-servers.ts';
 import {
@@ -68,7 +69,8 @@ async function openFor(app: App, delivery: Delivery): Promise<Smtp> {
       throw Object.assign(new Error('the mail server cannot be dialled'), {
         code: `host: ${found.refused}`,
       });
-    return openOwnServer(server, found.address);
+    // Loopback is only ever an answer where development allows it.
+    return openOwnServer(server, { ...found, plain: isLoopback(found.address) });
   }
   if (!mail) throw Object.assign(new Error('there is no mail server'), { code: 'no server' });
   return openSmtp({ ...mail, fromName: delivery.defaultFromName });

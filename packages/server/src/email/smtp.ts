@@ -1,5 +1,4 @@
 import nodemailer from 'nodemailer';
-import { isLoopback } from '../runtime/safe-fetch-address.ts';
 
 /** Sends one mail; rejects when the server did not take it. */
 export type SendMail = (mail: {
@@ -52,17 +51,23 @@ export function openSmtp(settings: {
 
 /**
  * The transport to a server that an environment named. The connection goes to an address that was checked. Port 465 is TLS from
- * the start; on every other one the server must offer STARTTLS, or it gets neither password nor mail, except on loopback.
+ * the start; on every other one the server must offer STARTTLS, or it gets neither password nor mail.
+ *
+ * @param at.plain go on without TLS where it is not offered: for loopback in development
  */
-export function openOwnServer(server: OwnServer, address: string): Smtp {
+export function openOwnServer(
+  server: OwnServer,
+  at: { readonly address: string; readonly plain: boolean },
+): Smtp {
   const { port, username, password, fromEmail, fromName } = server;
+  const { address, plain } = at;
   const transport = nodemailer.createTransport(
     {
       ...COMMON,
       host: address,
       port,
       secure: port === 465,
-      requireTLS: port !== 465 && !isLoopback(address),
+      requireTLS: port !== 465 && !plain,
       auth: { user: username, pass: password },
       ...(server.host !== address && { tls: { servername: server.host } }),
     },
