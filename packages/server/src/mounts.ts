@@ -13,6 +13,7 @@ import { mountPickAccount } from './login/pick-account.page.ts';
 import { mountSignUp } from './login/sign-up.page.ts';
 import { mountAuthorize } from './oauth/authorize/authorize.routes.ts';
 import { mountConsent } from './oauth/authorize/consent.page.ts';
+import { mountPartnerCallback } from './oauth/authorize/partner-callback.routes.ts';
 import { mountJwks } from './oauth/discovery/jwks.routes.ts';
 import { mountMetadata } from './oauth/discovery/metadata.routes.ts';
 import { mountRevocationFeed } from './oauth/revocations/revocation-feed.routes.ts';
@@ -38,6 +39,7 @@ export const mounts: readonly Mount[] = [
   mountJwks,
   mountAuthorize,
   mountConsent,
+  mountPartnerCallback,
   mountToken,
   mountRevocation,
   mountIntrospection,

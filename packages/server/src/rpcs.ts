@@ -52,6 +52,7 @@ import { mountRest } from './http/rest.ts';
 import { interceptorSecretsRpc } from './interceptors/interceptor-secrets.rpc.ts';
 import { interceptorsRpc } from './interceptors/interceptors.rpc.ts';
 import { authRequestsRpc } from './login/auth-requests.rpc.ts';
+import { loginUserDetailsRpc } from './login/login-user-details.rpc.ts';
 import { passwordlessRpc } from './login/passwordless.rpc.ts';
 import { revokeSessionsRpc } from './login/revoke-sessions.rpc.ts';
 import { personOf } from './login/session-caller.ts';
@@ -65,9 +66,9 @@ import { operatorOf } from './operators/operator-sessions.ts';
 import { organizationPoliciesRpc } from './organizations/organization-policies.rpc.ts';
 import { organizationsRpc } from './organizations/organizations.rpc.ts';
 import { mountOpenApi } from './pages/openapi.routes.ts';
+import { passkeysRpc } from './passkeys/passkeys.rpc.ts';
 import { portalLinksRpc } from './portal/portal-links.rpc.ts';
 import { portalOf } from './portal/portal-sessions.ts';
-import { passkeysRpc } from './passkeys/passkeys.rpc.ts';
 import { organizationRolesRpc } from './roles/organization-roles.rpc.ts';
 import { permissionsRpc } from './roles/permissions.rpc.ts';
 import { rolePermissionsRpc } from './roles/role-permissions.rpc.ts';
@@ -125,7 +126,7 @@ export const services: readonly Service[] = [
     consentDetailsRpc,
   ),
   service(SessionService, sessionsRpc, revokeSessionsRpc),
-  service(AuthService),
+  service(AuthService, loginUserDetailsRpc),
   service(PasswordlessService, passwordlessRpc),
   service(WebAuthnService, passkeysRpc),
   service(TOTPService),

@@ -43,12 +43,17 @@ export function sameBrowser(
   return browser !== undefined && equalBytes(browser.hash, bound.browserHash);
 }
 
-/** Who is signed in in the browser that sent a request. */
+/**
+ * Who is signed in in the browser that sent a request.
+ *
+ * @param connectionId see `sessionsOf`
+ */
 export async function sessionsOfRequest(
   ctx: Ctx,
   request: FastifyRequest,
+  connectionId?: string,
 ): Promise<BrowserSessions> {
-  return await sessionsOf(ctx, sessionCookie(request), browserIfAny(request)?.hash);
+  return await sessionsOf(ctx, sessionCookie(request), browserIfAny(request)?.hash, connectionId);
 }
 
 export function sessionCookie(request: FastifyRequest): string | undefined {

@@ -3,11 +3,12 @@ import { environmentOf } from '../environments/environments.ts';
 import type { App, Ctx } from '../runtime/context.ts';
 import { continuePath } from './login-requests.ts';
 import { nextStep, type Step } from './next-step.ts';
+import { leaveForOwnSignIn } from './own-sign-in.ts';
 import { pageHandler, seeOther } from './page-reply.ts';
 import { findNewestCode } from './sign-in-codes.store.ts';
 import { stepPath, visit } from './visit.ts';
 
-const PATHS: Readonly<Record<Exclude<Step['kind'], 'done'>, string>> = {
+const PATHS: Readonly<Record<Exclude<Step['kind'], 'done' | 'own-sign-in'>, string>> = {
   identify: 'email',
   'sign-up': 'sign-up',
   'email-code': 'code',
@@ -32,6 +33,8 @@ export function mountLoginHub(
       signUpAllowed: settings.signUpAllowed,
       now: ctx.now(),
     });
+    if (step.kind === 'own-sign-in')
+      return seeOther(reply, await leaveForOwnSignIn(ctx, login, step.connectionId));
     return seeOther(
       reply,
       step.kind === 'done' ? continuePath(login) : stepPath(login, PATHS[step.kind]),

@@ -14,6 +14,8 @@ export type LoginDetails = {
   readonly uiLocales?: string | undefined;
   /** Initiate-login URL of the client: where an expired sign-in may start again. */
   readonly startAgainUrl?: string | undefined;
+  /** The connection of an MCP server whose people sign in with the application's own login page, and nowhere else. */
+  readonly ownSignIn?: string | undefined;
   /** The validated parameters, for whoever made the request; the sign-in pages do not look into them. */
   readonly parameters: Readonly<Record<string, unknown>>;
 };

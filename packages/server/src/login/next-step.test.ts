@@ -26,6 +26,7 @@ function session(minutesAgo: number) {
     authenticatedAt: at(minutesAgo),
     lastActiveAt: at(minutesAgo),
     email: 'ana@example.com',
+    connectionId: undefined,
     name: '',
   };
 }

@@ -6,6 +6,8 @@ export type Step =
   | { readonly kind: 'sign-up' }
   | { readonly kind: 'email-code' }
   | { readonly kind: 'pick-account' }
+  /** To the application's own login page, for an MCP server that has one (SSO-66). */
+  | { readonly kind: 'own-sign-in'; readonly connectionId: string }
   /** Somebody is signed in as this request wants it: back to the authorization endpoint. */
   | { readonly kind: 'done' };
 
@@ -29,6 +31,11 @@ export function nextStep(
 ): Step {
   // What was decided needs no second sign-in: the authorization endpoint repeats its answer or refuses.
   if (login.decision && facts.current) return { kind: 'done' };
+  const { ownSignIn } = login.details;
+  if (ownSignIn !== undefined)
+    return facts.current && satisfies(login, facts.current, facts.now)
+      ? { kind: 'done' }
+      : { kind: 'own-sign-in', connectionId: ownSignIn };
   // A code asked for after the last proof means that the person wants to be somebody else.
   const { current, codeAskedAt } = facts;
   if (codeAskedAt && !(current && current.authenticatedAt.getTime() > codeAskedAt.getTime())) {

@@ -1,5 +1,6 @@
 import type { App } from '../runtime/context.ts';
 import { deleteLoginRequests } from './login-requests.store.ts';
+import { deleteOverPartnerLogins } from './partner-logins.store.ts';
 import { deletePasswordlessRequests } from './passwordless.store.ts';
 import { deleteCodesExpiredBefore } from './sign-in-codes.store.ts';
 
@@ -13,4 +14,5 @@ export async function sweepLogins(app: App): Promise<void> {
   await deleteLoginRequests(app.db, { expiredBefore, now });
   await deleteCodesExpiredBefore(app.db, expiredBefore);
   await deletePasswordlessRequests(app.db, expiredBefore);
+  await deleteOverPartnerLogins(app.db, { before: expiredBefore, limit: 10_000 });
 }

@@ -22,7 +22,7 @@ export type Visit = {
 /** @throws {PageError} other-browser, expired: see `openLogin` */
 export async function visit(ctx: Ctx, request: FastifyRequest): Promise<Visit> {
   const login = await openLogin(ctx, request, loginIdOf(request));
-  const sessions = await sessionsOfRequest(ctx, request);
+  const sessions = await sessionsOfRequest(ctx, request, login.details.ownSignIn);
   return { login, sessions, binding: bindingOf(login, sessions) };
 }
 

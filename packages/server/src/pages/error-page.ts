@@ -150,6 +150,11 @@ function flowWords(locale: Locale, problem: FlowProblem): Words {
         title: t(locale, 'errors.suspended.title'),
         why: say(t(locale, 'errors.suspended.why', { app: problem.app })),
       };
+    case 'sign-in-unfinished':
+      return {
+        title: t(locale, 'errors.unfinished.title'),
+        why: say(t(locale, 'errors.unfinished.why', { app: problem.app })),
+      };
     case 'invitation-over':
       return {
         title: t(locale, 'errors.invitation.title'),

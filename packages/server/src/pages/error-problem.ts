@@ -72,6 +72,8 @@ export type Problem =
       rule?: string | undefined;
     }
   | { kind: 'suspended'; app: string }
+  /** Back from the application's own login page before its backend said who it was (SSO-68). */
+  | { kind: 'sign-in-unfinished'; app: string }
   /** A link to the administration portal: opened before, taken back or too old. */
   | { kind: 'setup-link-ended' }
   /** A link of an invitation: accepted, over, withdrawn, or never sent. */
@@ -115,6 +117,7 @@ const facts: Readonly<
   'already-decided': { status: 403, code: 'invalid_request' },
   denied: { status: 400, code: 'access_denied' },
   suspended: { status: 403, code: 'access_denied' },
+  'sign-in-unfinished': { status: 400, code: 'authentication_not_completed' },
   'setup-link-ended': { status: 400, code: 'LINK_EXPIRED' },
   'invitation-over': { status: 400, code: 'invitation_expired' },
   'not-found': { status: 404, code: 'not_found' },

@@ -101,6 +101,7 @@ export function sampleProblems(outside: Outside): Problem[] {
       rule: outside('weekend'),
     },
     { kind: 'suspended', app: outside('Acme Portal') },
+    { kind: 'sign-in-unfinished', app: outside('Acme Portal') },
     { kind: 'setup-link-ended' },
     { kind: 'invitation-over' },
     { kind: 'not-found' },

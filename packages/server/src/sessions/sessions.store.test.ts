@@ -36,6 +36,7 @@ function session(id: string, tokenName: string, userId = 'usr_1'): store.NewSess
     now,
     idleSeconds: 7 * 86_400,
     organizationId: undefined,
+    connectionId: undefined,
     idleExpiresAt: after(7),
     absoluteExpiresAt: after(30),
     address: '127.0.0.1',

@@ -1,7 +1,7 @@
 import { type Db, json, sql } from '../storage/db.ts';
 
 /** How somebody proved who they are. */
-export type SignInMethod = 'email-code' | 'email-link' | 'test-user';
+export type SignInMethod = 'email-code' | 'email-link' | 'test-user' | 'own-sign-in';
 
 /** A live session of an enabled person. */
 export type Session = {
@@ -14,6 +14,8 @@ export type Session = {
   readonly lastActiveAt: Date;
   readonly email: string;
   readonly name: string;
+  /** The connection of an MCP server that the person signed in through, which the session is good for alone. */
+  readonly connectionId: string | undefined;
 };
 
 type Row = {
@@ -26,6 +28,7 @@ type Row = {
   last_active_at: Date;
   email: string;
   name: string;
+  connection_id: string | null;
 };
 
 export type FoundSession = { readonly session: Session; readonly tokenHash: Uint8Array };
@@ -42,6 +45,7 @@ function fromRow(row: Row): FoundSession {
       lastActiveAt: row.last_active_at,
       email: row.email,
       name: row.name,
+      connectionId: row.connection_id ?? undefined,
     },
   };
 }
@@ -57,7 +61,7 @@ export async function findSessions(
   },
 ): Promise<FoundSession[]> {
   const rows = await db.rows<Row>(sql`
-    select s.id, s.token_hash, s.user_id, s.browser_hash, s.method, s.authenticated_at, s.last_active_at, u.email, u.name
+    select s.id, s.token_hash, s.user_id, s.browser_hash, s.method, s.authenticated_at, s.last_active_at, s.connection_id, u.email, u.name
       from sessions s join users u on u.environment_id = s.environment_id and u.id = s.user_id and u.enabled
      where s.environment_id = ${by.environmentId} and s.token_hash = any(${by.tokenHashes}::bytea[]) and s.browser_hash = ${by.browserHash}
        and s.ended_at is null and s.idle_expires_at > ${by.now} and s.absolute_expires_at > ${by.now}`);
@@ -78,6 +82,8 @@ export type NewSession = {
   absoluteExpiresAt: Date;
   /** The organization it is open in. */
   organizationId: string | undefined;
+  /** The connection of an MCP server that the person signed in through. */
+  connectionId: string | undefined;
   address: string;
   userAgent: string;
 };
@@ -86,16 +92,18 @@ export type NewSession = {
 export async function insertSession(db: Db, session: NewSession): Promise<boolean> {
   const rows = await db.rows(sql`
     insert into sessions (environment_id, id, token_hash, browser_hash, user_id, method, authenticated_at, created_at, last_active_at,
-      idle_seconds, idle_expires_at, absolute_expires_at, organization_id, authenticated_organizations, address, user_agent)
+      idle_seconds, idle_expires_at, absolute_expires_at, organization_id, authenticated_organizations, connection_id, address, user_agent)
     values (${session.environmentId}, ${session.id}, ${session.tokenHash}, ${session.browserHash}, ${session.userId}, ${session.method}, ${session.now},
       ${session.now}, ${session.now}, ${session.idleSeconds}, ${session.idleExpiresAt}, ${session.absoluteExpiresAt}, ${session.organizationId},
-      ${session.organizationId === undefined ? [] : [session.organizationId]}::text[], ${session.address}, ${session.userAgent})
+      ${session.organizationId === undefined ? [] : [session.organizationId]}::text[], ${session.connectionId}, ${session.address}, ${session.userAgent})
     on conflict (environment_id, id) do nothing
     returning id`);
   return rows.length === 1;
 }
 
-export type Renewal = Omit<NewSession, 'browserHash' | 'userId'> & { oldTokenHash: Uint8Array };
+export type Renewal = Omit<NewSession, 'browserHash' | 'userId' | 'connectionId'> & {
+  oldTokenHash: Uint8Array;
+};
 
 /** The person of a session proved it again: new token, new times, same id. False when the old token is no longer the session's. */
 export async function renewSession(db: Db, by: Renewal): Promise<boolean> {

@@ -40,15 +40,26 @@ export type BrowserSessions = {
 /**
  * Who is signed in in this browser: sessions whose token the cookie holds and which were made in the very browser that sent
  * it (AS-30). A cookie taken to another browser finds nothing.
+ *
+ * @param connectionId the connection of an MCP server whose people sign in with the application's own page: only sessions that
+ *   began there. Without, only those that began here.
  */
 export async function sessionsOf(
   ctx: Ctx,
   cookie: string | undefined,
   browserHash: Uint8Array | undefined,
+  connectionId?: string,
 ): Promise<BrowserSessions> {
-  const tokens = tokensOf(cookie);
-  if (tokens.length === 0 || !browserHash) return { current: undefined, all: [] };
-  const found = await inOrder(ctx, tokens, browserHash);
+  const cookieTokens = tokensOf(cookie);
+  if (cookieTokens.length === 0 || !browserHash) return { current: undefined, all: [] };
+  const live = await inOrder(ctx, cookieTokens, browserHash);
+  const found = live.filter(({ session }) => session.connectionId === connectionId);
+  const others = live.filter(({ session }) => session.connectionId !== connectionId);
+  // Whoever signed in elsewhere stands before nobody here; a token that is over still says that its person left.
+  const tokens = cookieTokens.filter((token) => {
+    const hash = sha256(token);
+    return !others.some(({ tokenHash }) => equalBytes(tokenHash, hash));
+  });
   const first = found[0];
   const isCurrent = first !== undefined && equalBytes(first.tokenHash, sha256(tokens[0] ?? ''));
   const current = isCurrent ? first.session : undefined;
@@ -69,6 +80,8 @@ export async function startSession(
     browserHash: Uint8Array;
     method: SignInMethod;
     cookie: string | undefined;
+    /** The connection of an MCP server that the person signed in through. */
+    connectionId?: string;
   },
 ): Promise<{ sessionId: string; cookie: string }> {
   const { db, environmentId } = ctx;
@@ -95,7 +108,12 @@ export async function startSession(
     own !== undefined &&
     (await renewSession(db, { ...fresh, id: own.session.id, oldTokenHash: own.tokenHash }));
   if (!renewed || sessionId === undefined) {
-    sessionId = await addSession(ctx, { ...fresh, browserHash: by.browserHash, userId: by.userId });
+    sessionId = await addSession(ctx, {
+      ...fresh,
+      browserHash: by.browserHash,
+      userId: by.userId,
+      connectionId: by.connectionId,
+    });
   }
   const others = found.filter(({ session }) => session.userId !== by.userId);
   const kept = others.slice(0, MOST_ACCOUNTS - 1);

@@ -174,6 +174,16 @@ export async function noteProof(
   return rows[0] && fromRow(rows[0]);
 }
 
+/** Notes a sign-in that somebody else vouches for, with the address they named. */
+export async function noteSignIn(
+  db: Db,
+  by: { environmentId: string; id: string; email: string; emailVerified: boolean; now: Date },
+): Promise<void> {
+  await db.rows(sql`
+    update users set email = ${by.email}, email_verified_at = case when ${by.emailVerified}::boolean then coalesce(email_verified_at, ${by.now}) end, last_login_at = ${by.now}
+     where environment_id = ${by.environmentId} and id = ${by.id}`);
+}
+
 /** True when this call changed it. */
 export async function setUserEnabled(
   db: Db,

@@ -115,6 +115,7 @@ async function freeze(
       maxAge: accepted.request.maxAge,
       loginHint: accepted.request.loginHint,
       uiLocales: accepted.request.uiLocales,
+      ownSignIn: await ownSignInOf(ctx, accepted.mcpServerId),
       startAgainUrl: proven.client.settings.initiateLoginUri,
       parameters: { ...accepted.request },
     },
@@ -143,7 +144,7 @@ export async function refuse(
     state: proven.state,
   };
   const returnUrl = answerUri(ctx, to, { error: error.code, error_description: error.description });
-  const { current } = await sessionsOfRequest(ctx, request);
+  const { current } = await sessionsOfRequest(ctx, request, issuer.mcpServer?.connectionId);
   if (await mayRedirectError(ctx, to, current?.userId))
     return reply.code(302).header('location', returnUrl).header('cache-control', 'no-store').send();
   const target = redirectTarget(proven.redirectUri);
@@ -158,6 +159,12 @@ export async function refuse(
     },
     { flowId: proven.flowId, clientId: proven.client.id, mcpServerId: issuer.mcpServer?.id },
   );
+}
+
+/** The connection through which people sign in to a server with the application's own login page. */
+async function ownSignInOf(ctx: Ctx, mcpServerId: string | undefined): Promise<string | undefined> {
+  const mcpServer = mcpServerId === undefined ? undefined : await findMcpServer(ctx, mcpServerId);
+  return mcpServer?.connectionId;
 }
 
 /** Who brought the person here, for the pages before consent: an unverified client is named before anything is typed. */

@@ -70,7 +70,7 @@ async function signedIn(
   login: LoginRequest,
   cookie: string | undefined,
 ): Promise<User | undefined> {
-  const { current } = await sessionsOf(ctx, cookie, login.browserHash);
+  const { current } = await sessionsOf(ctx, cookie, login.browserHash, login.details.ownSignIn);
   if (!current || !satisfies(login, current, ctx.now())) return undefined;
   const { environmentId } = ctx;
   const user = await findUser(ctx.db, { environmentId, id: current.userId });

@@ -204,7 +204,8 @@ async function sendOutcome(
 }
 
 /** An answer without the person, for `prompt=none` (AS-28). */
-async function sendError(
+/** Sends the client an error of the authorization endpoint, and writes it down; to a client that is not trusted by a link (AS-144). */
+export async function sendError(
   ctx: Ctx,
   reply: FastifyReply,
   pending: PendingConsent,

@@ -44,7 +44,14 @@ export async function openPendingConsent(
   const frozen = frozenRequest(login);
   const mcpServer = await serverOf(ctx, login, frozen);
   const client = await clientOf(ctx, login, mcpServer);
-  const { current } = await sessionsOfRequest(ctx, http);
+  const { ownSignIn } = login.details;
+  // Where people sign in was changed meanwhile: who signed in there is nobody here.
+  if (mcpServer?.connectionId !== ownSignIn)
+    throw new PageError(
+      { kind: 'expired' },
+      { ...factsOf(login), detail: 'sign-in of the server' },
+    );
+  const { current } = await sessionsOfRequest(ctx, http, ownSignIn);
   const wanted =
     current && (login.decision !== undefined || satisfies(login, current, ctx.now()))
       ? current

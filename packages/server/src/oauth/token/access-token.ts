@@ -1,7 +1,7 @@
 import type { Client } from '../../clients/clients.ts';
 import { issuerOf } from '../../mcp/mcp-servers.ts';
 import type { Ctx } from '../../runtime/context.ts';
-import type { CustomClaims } from '../custom-claims.ts';
+import { type CustomClaims, customClaimsFrom } from '../custom-claims.ts';
 import { formatScope } from '../scope.ts';
 import { TOKEN_KINDS } from '../token-kinds.ts';
 import type { Authorization } from './grant.ts';
@@ -32,6 +32,8 @@ export function accessToken(
   return {
     typ: mcpServer?.settings.accessTokenTyp ?? TOKEN_KINDS.accessToken,
     claims: {
+      // First, so that nothing of it can stand for what follows.
+      ...partnerClaims(authorization),
       iss:
         mcpServer?.settings.accessTokenIssuer === 'resource'
           ? issuerOf(ctx, mcpServer)
@@ -54,6 +56,19 @@ export function accessToken(
       ...customClaimsOf(client, authorization),
       ...(organizationId === undefined ? {} : { org_id: organizationId, oid: organizationId }),
     },
+  };
+}
+
+/** What an application's own login said: attributes by their own names, and what has a name in the standards (AS-116, SSO-67). */
+function partnerClaims({ partner }: Authorization): Readonly<Record<string, unknown>> {
+  if (!partner) return {};
+  const { subject, roles, groups, organization, attributes } = partner;
+  return {
+    ...customClaimsFrom(attributes).claims,
+    ext_sub: subject,
+    ...(roles.length > 0 ? { roles } : {}),
+    ...(groups.length > 0 ? { groups } : {}),
+    ...(organization === undefined ? {} : { xoid: organization }),
   };
 }
 

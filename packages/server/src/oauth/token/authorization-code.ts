@@ -104,6 +104,7 @@ function authorizationFrom(
     revocationHandles: handlesOf(mcpServer, revocationHandle, code.live),
     person: { sessionId: code.sessionId, authenticatedAt: code.authenticatedAt, ...code.live.user },
     customClaims: code.live.customClaims,
+    partner: code.live.partner,
     organizationId: code.organizationId,
     // For applications always: they were written against servers that send one whatever the scopes.
     idToken:

@@ -1,6 +1,7 @@
 import type { Client } from '../../clients/clients.ts';
 import type { Event } from '../../events/events.ts';
 import type { AuthMethod } from '../../grants/grants.store.ts';
+import type { PartnerClaims } from '../../grants/live-state.store.ts';
 import type { Parameters } from '../../http/forms.ts';
 import type { Issuer } from '../../mcp/issuer.ts';
 import type { McpServer } from '../../mcp/mcp-servers.ts';
@@ -62,6 +63,8 @@ export type Authorization = {
   readonly organizationId: string | undefined;
   /** Claims of the application's own, within the limits of AS-151. @default none */
   readonly customClaims?: CustomClaims | undefined;
+  /** Of a person whom an application's own login vouches for. */
+  readonly partner?: PartnerClaims | undefined;
   readonly idToken:
     | { readonly nonce: string | undefined; readonly code: string | undefined }
     | undefined;

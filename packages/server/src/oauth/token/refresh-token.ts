@@ -172,6 +172,7 @@ function authorizationFrom(ctx: Ctx, request: GrantRequest, refresh: Refresh): A
     revocationHandles: handlesOf(mcpServer, grant.revocationHandle, live),
     person: { sessionId: grant.sessionId, authenticatedAt: grant.authenticatedAt, ...live.user },
     customClaims: live.customClaims,
+    partner: live.partner,
     organizationId: grant.organizationId,
     idToken:
       scopes.includes('openid') || !mcpServer ? { nonce: undefined, code: undefined } : undefined,

@@ -291,6 +291,9 @@ export const en = {
   'errors.decided.why': 'Your first answer stays. To change it, start from {client} again.',
   'errors.denied.title': "{app} didn't allow this sign-in.",
   'errors.denied.why': 'A rule of the people who run it stopped this sign-in.',
+  'errors.unfinished.title': 'Your sign-in is not complete.',
+  'errors.unfinished.why':
+    'You came back from the sign-in of {app} before it was done. Go back to it, or start again in the app you came from.',
   'errors.suspended.title': 'Your access is off.',
   'errors.suspended.why': 'The people who run {app} have turned off your access.',
   'errors.notFound.title': "There's nothing at this address.",
