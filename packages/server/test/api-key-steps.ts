@@ -38,7 +38,7 @@ export const ACME = 'org_123456789012345';
 export const GLOBEX = 'org_223456789012345';
 export const ANA = 'usr_123456789012345678';
 export const BOB = 'usr_223456789012345678';
-const OURS = /\b(api_keys|organizations|memberships|membership_roles|events)\b/;
+const OURS = /\b(api_keys|organizations)\b/;
 
 type Event = { readonly data: JsonObject; readonly user_id: string | null };
 
