@@ -11,7 +11,7 @@ const rest = await restApi(gatewarden);
 
 const ENDPOINTS = '/webhooks/endpoints';
 const NOBODY = 'whe_100000000000000';
-const HTTPS = 'https://hooks.example.com/x';
+const HTTPS = 'https://hooks.example.com/x?key=k5Q2tW8z';
 
 function refused({ status, body }: RestAnswer, expected: number, field = ''): void {
   const info = body.details?.[0];
@@ -78,6 +78,7 @@ test('an endpoint is made, read, listed, changed, switched and deleted; each cha
   const all = await gatewarden.database.rows(sql`select * from events`);
   const text = JSON.stringify(all, (_key, value) => (typeof value === 'bigint' ? '' : value));
   assert.equal(text.includes('whsec_'), false);
+  assert.equal(text.includes('k5Q2tW8z'), false, 'what lets senders in is in no event');
 });
 
 test('addresses that are not sent to are refused: http, ports, user info, this machine by other names, this server (FSA-84, server-side request forgery)', async () => {

@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
 import { type TestContext, test } from 'node:test';
-import { sql, startTestGatewarden, type TestGatewarden } from '../src/testing.ts';
+import { replaceOperatorKey } from '../src/operations/replace-operator-key.ts';
+import { createSecrets } from '../src/runtime/secrets.ts';
+import type { Db } from '../src/storage/db.ts';
+import { sql, startTestGatewarden, type TestGatewarden, testPglite } from '../src/testing.ts';
 import { type Received, type Rest, restApi, until, webhookReceiver } from './webhook-receiver.ts';
 
 type Hook = { readonly id: string; readonly secret: string };
@@ -123,4 +126,98 @@ test('an attempt that fails is made again after 5 s, 5 min, 30 min, 2 h, 5 h, 10
   assert.equal(again.body.delivery.state, 'queued');
   await receiver.waitFor(9);
   assert.equal(receiver.received[8]?.body, receiver.received[0]?.body);
+});
+
+test('after the operator key was replaced the old one is needed by no secret of an endpoint (AS-150)', async (t) => {
+  const { gatewarden, rest } = await start(t);
+  const receiver = await webhookReceiver(t);
+  const hook = await endpoint(rest, receiver.url, ['role.created']);
+  const path = `/webhooks/endpoints/${hook.id}:rotate_secret`;
+  const { body: rotated } = await rest('POST', path, {});
+  const [old] = gatewarden.secretKeys;
+  assert.ok(old);
+  const fresh = new Uint8Array(32).fill(7);
+  const secretKeys = [fresh, old];
+  const { app, environment } = gatewarden;
+  const both = {
+    ...app,
+    config: { ...app.config, secretKeys },
+    secrets: createSecrets(secretKeys, app.random),
+  };
+  const operations = {
+    app: both,
+    environments: [environment],
+    contextOf: () => ({ ...gatewarden.context(), ...both }),
+  };
+  const { columns } = await replaceOperatorKey(operations, { checkOnly: false });
+  const ours = columns.filter(({ column }) => column.startsWith('webhook_endpoints.'));
+  assert.deepEqual(
+    ours.map(({ column, resealed, left }) => [column, resealed, left]),
+    [
+      ['webhook_endpoints.secret', 1, 0],
+      ['webhook_endpoints.previous_secret', 1, 0],
+    ],
+  );
+  const alone = createSecrets([fresh], app.random);
+  const rows = await gatewarden.database.rows<{ secret: Uint8Array; previous_secret: Uint8Array }>(
+    sql`select secret, previous_secret from webhook_endpoints`,
+  );
+  const row = { table: 'webhook_endpoints', environmentId: environment.id, id: hook.id };
+  const open = (sealed: Uint8Array | undefined) =>
+    Buffer.from(alone.open('secrets-at-rest', row, sealed ?? new Uint8Array())).toString();
+  assert.deepEqual(
+    [open(rows[0]?.secret), open(rows[0]?.previous_secret)],
+    [rotated.secret, hook.secret],
+  );
+});
+
+test('how many statements a call about endpoints and deliveries takes does not depend on how many there are', async (t) => {
+  let statements = 0;
+  const counting = <D extends Db>(db: D): D => ({
+    ...db,
+    rows: (query) => {
+      if (/webhook_(endpoints|deliveries)/.test(query.text) && !/with asked as/.test(query.text))
+        statements += 1;
+      return db.rows(query);
+    },
+    transaction: (work) => db.transaction((tx) => work(counting(tx))),
+  });
+  const database = await testPglite(t);
+  const gatewarden = await startTestGatewarden(t, { database: counting(database) });
+  const rest = await restApi(gatewarden);
+  const url = 'https://hooks.example.com/x';
+  const [first] = await Promise.all(
+    Array.from({ length: 15 }, () => endpoint(rest, url, ['user.created'])),
+  );
+  assert.ok(first);
+  await database.rows(sql`
+    insert into webhook_deliveries (environment_id, endpoint_id, event_id, event_type, state, created_at)
+    select ${gatewarden.environment.id}, ${first.id}, n + 1000000, 'user.created', 'failed', now() from generate_series(1, 3000) n`);
+  const [delivery] = await deliveriesOf(rest, first, '?page_size=1');
+  const one = `/webhooks/endpoints/${first.id}`;
+  const start = '2020-01-01T00:00:00Z';
+  const calls: readonly (readonly [verb: string, path: string, body: unknown, most: number])[] = [
+    ['GET', '/webhooks/endpoints', undefined, 1],
+    ['GET', one, undefined, 1],
+    ['PATCH', one, { description: 'x' }, 2],
+    ['POST', `${one}:rotate_secret`, {}, 2],
+    ['GET', `${one}/deliveries?page_size=100`, undefined, 2],
+    ['GET', `${one}/deliveries?states=failed`, undefined, 2],
+    ['GET', `${one}/deliveries/${delivery?.['id']}`, undefined, 2],
+    [
+      'POST',
+      `${one}/deliveries:redeliver`,
+      { start_time: start, end_time: '2100-01-01T00:00:00Z' },
+      2,
+    ],
+    ['PATCH', `${one}:disable`, undefined, 1],
+    ['PATCH', `${one}:enable`, undefined, 1],
+    ['DELETE', one, undefined, 2],
+  ];
+  for (const [verb, path, body, most] of calls) {
+    statements = 0;
+    const answer = await rest(verb, path, body);
+    assert.equal(answer.status, 200, `${verb} ${path}: ${JSON.stringify(answer.body)}`);
+    assert.ok(statements <= most, `${verb} ${path}: ${statements} statements`);
+  }
 });

@@ -35,7 +35,7 @@ export async function disableFailing(
       reason: 'failing',
       data: {
         id: disabled.id,
-        url: disabled.url,
+        url: new URL(disabled.url).origin,
         failing_since: disabled.failingSince?.toISOString(),
       },
     });
@@ -77,7 +77,7 @@ function disabledMail(
   issuer: string,
 ): { subject: string; text: string; html: string } {
   const subject = 'A webhook endpoint was disabled';
-  const happened = `${issuer} could not deliver anything to ${url} for five days, and has stopped trying.`;
+  const happened = `${issuer} could not deliver anything to ${new URL(url).host} for five days, and has stopped trying.`;
   const next = `Enable the endpoint ${id} again when it answers; what was not delivered can then be delivered once more.`;
   return {
     subject,

@@ -123,6 +123,7 @@ export async function listEndpoints(db: Db, environmentId: string): Promise<Endp
   return rows.map(fromRow);
 }
 
+/** Another address begins anew: failures of the old one do not count. */
 export async function updateEndpoint(
   db: Db,
   by: EndpointKey & { members: EndpointMembers; now: Date },
@@ -130,7 +131,7 @@ export async function updateEndpoint(
   const { members } = by;
   const rows = await db.rows<Row>(sql`
     update webhook_endpoints set url = ${members.url}, description = ${members.description}, all_types = ${members.allTypes},
-      event_types = ${members.eventTypes}::text[], updated_at = ${by.now}
+      event_types = ${members.eventTypes}::text[], updated_at = ${by.now}, failing_since = case when url = ${members.url} then failing_since end
      where environment_id = ${by.environmentId} and id = ${by.id} returning ${columns}`);
   return rows[0] && fromRow(rows[0]);
 }

@@ -128,8 +128,10 @@ function seal(ctx: Ctx, id: string, secret: string): Uint8Array {
   return ctx.secrets.seal('secrets-at-rest', row, Buffer.from(secret));
 }
 
+/** Of the address only its beginning: what follows may be what lets senders in. */
 async function note(ctx: Ctx, what: string, endpoint: Endpoint): Promise<void> {
-  const { id, url, description, enabled } = endpoint;
+  const { id, description, enabled } = endpoint;
+  const url = new URL(endpoint.url).origin;
   const event_types = [...(endpoint.allTypes ? ['*'] : []), ...endpoint.eventTypes];
   const data = { id, url, description, event_types, enabled };
   await recordFor(ctx, { type: `webhook_endpoint.${what}`, data });
