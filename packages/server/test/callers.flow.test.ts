@@ -178,12 +178,14 @@ test('people set only what is theirs: names and logo of the organization, never 
     ['', { ...invited, external_id: 'crm-2' }],
     ['', { ...invited, metadata: { plan: 'x' } }],
     ['', { ...invited, membership: { metadata: { plan: 'x' } } }],
+    ['', { ...invited, membership: { roles: [{ name: 'admin' }] } }],
   ] as const)
     assert.equal(
       (await call('POST', `${users}${query}`, member, body)).status,
       403,
       JSON.stringify(body),
     );
+  assert.equal((await call('POST', users, member, invited)).status, 201);
   const membership = `/memberships${path}/users/${all.own.colleague}`;
   assert.equal((await call('DELETE', `${membership}?cascade=true`, member)).status, 403);
   assert.equal((await call('PATCH', membership, member, { metadata: { a_key: 'b' } })).status, 403);

@@ -142,6 +142,7 @@ export const PEOPLE_REACH: ReadonlyMap<string, Reach> = new Map<string, Reach>([
   ['SessionService.RevokeSession', { to: 'self' }],
   // Takes anybody of the environment into the organization, by id; people are invited by their address.
   ['UserService.CreateMembership', NOTHING],
+  // Without roles: who may only invite would otherwise invite another self with every right.
   [
     'UserService.CreateUserAndMembership',
     {
@@ -149,7 +150,6 @@ export const PEOPLE_REACH: ReadonlyMap<string, Reach> = new Map<string, Reach>([
       members: [
         'organization_id',
         'user.email',
-        'user.membership.roles',
         'user.user_profile.first_name',
         'user.user_profile.last_name',
         'user.user_profile.name',
