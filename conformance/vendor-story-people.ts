@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { authorizeWith, cookieBrowser, createClient, pkce, sql } from '@gatewarden/server/testing';
+import { beginOwnLogin } from './vendor-own-login.ts';
 import { BAD_REQUEST, NOT_FOUND, refused, type Sdk } from './vendor-recorder.ts';
 import type { Story } from './vendor-story.ts';
 
@@ -178,9 +179,14 @@ export async function passkeys({ sdk, gatewarden, ann }: Story): Promise<void> {
   await refused(NOT_FOUND, api.deleteCredential('cred_100000000000000'));
 }
 
-/** What the server does not answer yet. A method that it learns belongs into the chapters above. */
-export async function unanswered({ sdk: { auth } }: Story): Promise<void> {
-  const none = 'ScalekitNotImplementedException';
-  const user = { sub: 'u-1', email: 'ann@acme.example' };
-  await refused(none, auth.updateLoginUserDetails('conn_999999999999999', 'lri_1', user));
+/** Somebody signs in at a page of the application's own, which says who it was. */
+export async function ownLogin({ sdk, gatewarden }: Story): Promise<void> {
+  const login = await beginOwnLogin(gatewarden, await sdk.getClientAccessToken());
+  const report = (id: string) =>
+    sdk.auth.updateLoginUserDetails(login.connectionId, id, {
+      sub: 'customer-42',
+      email: 'ada@customer.example',
+    });
+  assert.match((await report(login.loginRequestId)).authRequestId, /^req_/);
+  await refused(NOT_FOUND, report('lri_999999999999999'));
 }
