@@ -67,6 +67,11 @@ test('a wrong setting stops the start with one sentence that names it, and never
     [['dev', '--memory'], { LOG_LEVEL: 'loud' }, /LOG_LEVEL is "loud"/],
     [
       ['dev', '--memory'],
+      { GATEWARDEN_DNS_SERVERS: 'dns.example' },
+      /GATEWARDEN_DNS_SERVERS has "dns.example"/,
+    ],
+    [
+      ['dev', '--memory'],
       { SMTP_URL: 'http://u:hunter2@mail' },
       /SMTP_URL does not begin with smtp/,
     ],
