@@ -12,7 +12,7 @@ const APP = 'https://app.example/callback?next=%2Fhome';
 let gatewarden: TestGatewarden;
 const cleanup = collectCleanup();
 before(async () => {
-  gatewarden = await startTestGatewarden(cleanup);
+  gatewarden = await startTestGatewarden(cleanup, { engine: 'postgres' });
 });
 after(cleanup.run);
 
@@ -201,6 +201,11 @@ test('two mails a minute and ten an hour for one address, sent and sent again to
   assert.deepEqual(refused(await api(steps.send({ email }))), [8, 'RATE_LIMITED'], 'the eleventh');
   assert.equal((await mailsTo(email)).length, 10);
   await send(api, 'somebody.else@example.com');
+  const raced = await Promise.all(
+    Array.from({ length: 10 }, () => api(steps.send({ email: 'raced.mail@example.com' }))),
+  );
+  assert.deepEqual(raced.filter(({ code }) => code === 0).length, 2, 'at once, too');
+  assert.equal((await mailsTo('raced.mail@example.com')).length, 2);
 });
 
 test('sending again repeats code and link until they expire, or makes new ones where the environment says so (FSA-28)', async (t) => {
@@ -217,7 +222,11 @@ test('sending again repeats code and link until they expire, or makes new ones w
   assert.deepEqual([second.code, second.link], [first.code, first.link]);
   ok(await api(steps.verify({ code: second.code ?? '', auth_request_id: id })));
 
+  const before = await send(api, 'before@example.com', { magiclink_auth_uri: APP });
+  const { link: kept } = await lastMail('before@example.com');
   await settings({ type: 'LINK_OTP', regeneratePasswordlessCredentialsOnResend: true });
+  ok(await api(steps.resend(before)));
+  assert.notEqual((await lastMail('before@example.com')).link, kept, 'what was kept before, too');
   gatewarden.clock.advance({ seconds: 61 });
   const other = await send(api, email, { magiclink_auth_uri: APP });
   const older = await lastMail(email);

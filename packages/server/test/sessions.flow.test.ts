@@ -19,7 +19,7 @@ let site: McpSite;
 let client: string;
 const cleanup = collectCleanup();
 before(async () => {
-  site = await startMcpSite(cleanup);
+  site = await startMcpSite(cleanup, { engine: 'postgres' });
   client = await site.clientWith({
     redirect_uris: [LOOPBACK],
     grant_types: ['authorization_code', 'refresh_token'],
