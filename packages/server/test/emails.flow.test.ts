@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
 import type { JsonObject } from '@bufbuild/protobuf';
 import { readMailbox } from '../src/email/mails.ts';
-import { sql, startTestGatewarden, type TestGatewarden } from '../src/testing.ts';
+import { sql, startTestGatewarden, type TestGatewarden, testPglite } from '../src/testing.ts';
 import { templateSteps, useCaseSteps } from './email-steps.ts';
 import {
   type Api,
@@ -15,6 +15,8 @@ import {
 } from './management-api.ts';
 import { newOrganization } from './organization-steps.ts';
 import { passwordlessSteps } from './passwordless-steps.ts';
+import { startSignInSite } from './sign-in-site.ts';
+import { mailbox, signInByCode } from './test-browser.ts';
 import { memberSteps } from './user-steps.ts';
 
 const NOBODY = 'tpl_123456789012345678';
@@ -250,6 +252,29 @@ test('mails look as the enabled template says; markup in what an application sen
   assert.equal(shown['html_content'], '{{not_yet_known}}');
   ok(await api(steps.disable(id)));
   assert.match((await send()).subject, /is your code/);
+});
+
+test('the hosted pages send by the same templates: one for people who are known, one for new addresses (FSA-97)', async (t) => {
+  const site = await startSignInSite(t as never, { database: await testPglite(t as never) });
+  const { environmentId } = site.ctx;
+  for (const [index, useCase] of ['USER_SIGNUP_LINK_OTP', 'USER_LOGIN_LINK_OTP'].entries())
+    await site.app.db.rows(sql`
+      insert into email_templates (environment_id, id, use_case, enabled, subject, html_content, plain_content, created_at, updated_at)
+      values (${environmentId}, ${`tpl_10000000000000${index}`}, ${useCase}, true, ${`${useCase} {{otp}}`}, '<a href="{{link}}">{{app_name}}</a>', '{{link}}', now(), now())`);
+  const subjects: string[] = [];
+  for (let times = 0; times < 2; times += 1) {
+    const browser = site.browser();
+    await signInByCode(browser, await browser.get('/start'), 'hosted@example.com');
+    const [mail] = await mailbox(site.origin, 'hosted@example.com');
+    assert.ok(mail);
+    subjects.push(mail.subject.replace(String(mail.code), 'code'));
+    assert.match(
+      String(mail.html),
+      /^<a href="http[^"]+\/login\/link\/[\w-]+">Acme Calendar<\/a>$/,
+    );
+    site.clock.advance(120);
+  }
+  assert.deepEqual(subjects, ['USER_SIGNUP_LINK_OTP code', 'USER_LOGIN_LINK_OTP code']);
 });
 
 test('a template of the organization comes before one of the environment, and only for its own mails', async (t) => {
