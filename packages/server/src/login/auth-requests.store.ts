@@ -15,6 +15,8 @@ export type NewAuthRequest = {
   flowId: string | undefined;
   clientId: string | undefined;
   mcpServerId: string | undefined;
+  /** Through which the person will sign in, where that is certain from the start. */
+  connectionId?: string | undefined;
   now: Date;
 };
 
@@ -25,8 +27,8 @@ export function authRequestSql(row: NewAuthRequest): Sql {
 
 function insertSql(row: NewAuthRequest, state: AuthRequestState, reason: string | undefined): Sql {
   const workflow: Workflow = row.mcpServerId === undefined ? 'LOGIN' : 'MCP';
-  return sql`insert into auth_requests (environment_id, id, state, reason, workflow, flow_id, client_id, mcp_server_id, created_at, updated_at)
-    values (${row.environmentId}, ${row.id}, ${state}, ${reason}, ${workflow}, ${row.flowId}, ${row.clientId}, ${row.mcpServerId}, ${row.now}, ${row.now})
+  return sql`insert into auth_requests (environment_id, id, state, reason, workflow, flow_id, client_id, mcp_server_id, connection_id, created_at, updated_at)
+    values (${row.environmentId}, ${row.id}, ${state}, ${reason}, ${workflow}, ${row.flowId}, ${row.clientId}, ${row.mcpServerId}, ${row.connectionId}, ${row.now}, ${row.now})
     on conflict do nothing returning id`;
 }
 

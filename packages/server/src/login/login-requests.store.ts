@@ -131,7 +131,7 @@ export type NewLoginRequest = {
 /** Freezes a request and begins its line in the log. */
 export async function insertLoginRequest(db: Db, row: NewLoginRequest): Promise<void> {
   await db.rows(sql`
-    with log as (${authRequestSql({ ...row, id: row.authRequestId })})
+    with log as (${authRequestSql({ ...row, id: row.authRequestId, connectionId: row.details.ownSignIn })})
     insert into login_requests (environment_id, id, browser_hash, flow_id, auth_request_id, issuer, client_id, mcp_server_id, redirect_uri, request, network, created_at, expires_at)
     values (${row.environmentId}, ${row.id}, ${row.browserHash}, ${row.flowId}, (select id from log), ${row.issuer}, ${row.clientId}, ${row.mcpServerId}, ${row.redirectUri},
       ${json(row.details)}, ${row.network}, ${row.now}, ${row.expiresAt})`);

@@ -67,6 +67,17 @@ for (const engine of engines) {
     );
     assert.equal(await requests.findLoginRequest(db, { environmentId: 'env_2', id }), undefined);
     await assert.rejects(requests.insertLoginRequest(db, request), 'an id is never used twice');
+    const elsewhere = { ...request, id: 'elsewhere', authRequestId: 'req_2' };
+    const details = { ...request.details, ownSignIn: 'conn_1' };
+    await requests.insertLoginRequest(db, { ...elsewhere, details });
+    const log = await db.rows(
+      sql`select id, state, workflow, client_id, connection_id from auth_requests order by id`,
+    );
+    const line = { state: 'INITIATED', workflow: 'LOGIN', client_id: 'skc_1' };
+    assert.deepEqual(log, [
+      { id: 'req_1', ...line, connection_id: null },
+      { id: 'req_2', ...line, connection_id: 'conn_1' },
+    ]);
   });
 
   test(`the first decision is the only one, and a request that is over takes none (AS-128) (${engine})`, async (t) => {
