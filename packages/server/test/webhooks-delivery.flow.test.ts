@@ -283,3 +283,16 @@ test('a host in the own network gets webhooks when the operator vouches for it, 
   assert.match((await api('GET', list)).body.deliveries[0].last_error, /not https/);
   assert.equal(other.received.length, 0);
 });
+
+test('nothing is sent unsigned or signed with another secret: one that cannot be read is a failure that is tried again (AS-150)', async (t) => {
+  const receiver = await webhookReceiver(t);
+  const [first, second] = [await endpoint(receiver.url), await endpoint(receiver.url, [])];
+  await database.rows(sql`
+    update webhook_endpoints set secret = (select secret from webhook_endpoints where id = ${second}) where id = ${first}`);
+  await rest('PATCH', `${ENDPOINTS}/${second}:disable`);
+  await role();
+  const delivery = await onlyDelivery(first, 'retrying');
+  assert.match(String(delivery['last_error']), /secret of the endpoint cannot be read/);
+  assert.equal(receiver.received.length, 0);
+  for (const id of [first, second]) await rest('DELETE', `${ENDPOINTS}/${id}`);
+});

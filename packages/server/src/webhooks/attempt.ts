@@ -1,7 +1,7 @@
 import { envelopeOf, eventIdOf } from '../events/envelope.ts';
 import { signatureHeader, timestampHeader } from '../events/signature.ts';
 import type { App } from '../runtime/context.ts';
-import type { SecretRow } from '../runtime/secrets.ts';
+import { type SecretRow, SecretUnreadable } from '../runtime/secrets.ts';
 import { disableFailing } from './disable-failing.ts';
 import { type DueDelivery, finishAttempt, type Result } from './due-deliveries.store.ts';
 import { DISABLED_AFTER_MS, nextAttemptAt } from './schedule.ts';
@@ -26,6 +26,8 @@ async function send(app: App, delivery: DueDelivery, began: Date): Promise<Resul
   const body = bodyOf(delivery);
   if (body === undefined)
     return failure(app, undefined, began, 'the event is older than events are kept');
+  const secrets = secretsOf(app, delivery);
+  if (!secrets) return failure(app, delivery, began, 'the secret of the endpoint cannot be read');
   const id = eventIdOf(delivery.eventId);
   const signed = { id, timestamp: began, body };
   const outcome = await app.fetch(delivery.url, {
@@ -40,7 +42,7 @@ async function send(app: App, delivery: DueDelivery, began: Date): Promise<Resul
       headers: {
         'webhook-id': id,
         'webhook-timestamp': timestampHeader(began),
-        'webhook-signature': signatureHeader(secretsOf(app, delivery), signed),
+        'webhook-signature': signatureHeader(secrets, signed),
         ...(delivery.payload && { 'gatewarden-test': 'true' }),
       },
     },
@@ -97,10 +99,16 @@ export function secretRow(endpoint: { environmentId: string; id: string }): Secr
   return { table: 'webhook_endpoints', ...endpoint };
 }
 
-function secretsOf(app: App, delivery: DueDelivery): string[] {
+/** Undefined when they were written with an operator key that is not configured: it may come back before the last attempt. */
+function secretsOf(app: App, delivery: DueDelivery): string[] | undefined {
   const { environmentId, endpointId } = delivery;
   const row = secretRow({ environmentId, id: endpointId });
-  return [delivery.secret, delivery.previousSecret]
-    .filter((sealed) => sealed !== undefined)
-    .map((sealed) => Buffer.from(app.secrets.open('secrets-at-rest', row, sealed)).toString());
+  try {
+    return [delivery.secret, delivery.previousSecret]
+      .filter((sealed) => sealed !== undefined)
+      .map((sealed) => Buffer.from(app.secrets.open('secrets-at-rest', row, sealed)).toString());
+  } catch (error) {
+    if (error instanceof SecretUnreadable) return undefined;
+    throw error;
+  }
 }

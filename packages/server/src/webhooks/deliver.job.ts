@@ -2,8 +2,8 @@ import type { App } from '../runtime/context.ts';
 import { attemptDelivery } from './attempt.ts';
 import { claimDeliveries, type DueDelivery } from './due-deliveries.store.ts';
 
-/** Of all endpoints in one process. */
-const MOST_UNDER_WAY = 100;
+/** Of all endpoints in one process: more than those of one environment can have. */
+const MOST_UNDER_WAY = 400;
 /** Longer than an attempt can take; other processes leave a delivery alone for so long. */
 const LEASE_MS = 30_000;
 

@@ -66,10 +66,10 @@ export async function claimDeliveries(
   const rows = await db.rows<Row>(sql`
     with asked as (
       select w.environment_id, w.id, w.url, w.secret,
-        case when w.previous_secret_ends_at > ${by.now} then w.previous_secret end as previous_secret,
-        ${PER_ENDPOINT}::int - coalesce((${json(by.busy)}::jsonb ->> (w.environment_id || ' ' || w.id))::int, 0) as free
+        case when w.previous_secret_ends_at > ${by.now} then w.previous_secret end as previous_secret, ${PER_ENDPOINT}::int - busy.count as free
         from webhook_endpoints w
-       where w.enabled ${only}
+        cross join lateral (select coalesce((${json(by.busy)}::jsonb ->> (w.environment_id || ' ' || w.id))::int, 0) as count) as busy
+       where w.enabled and busy.count < ${PER_ENDPOINT} ${only}
          and exists (select 1 from webhook_deliveries x where x.environment_id = w.environment_id and x.endpoint_id = w.id and x.next_attempt_at <= ${by.now})
        order by random() limit ${ENDPOINTS_AT_ONCE}
     ), free as (
@@ -79,7 +79,6 @@ export async function claimDeliveries(
           select x.environment_id, x.id, x.next_attempt_at from webhook_deliveries x
            where x.environment_id = asked.environment_id and x.endpoint_id = asked.id and x.next_attempt_at <= ${by.now}
            order by x.next_attempt_at ${FEW} for update skip locked) as d
-       where asked.free > 0
     ), due as materialized (
       select * from free where place <= free
     ), claimed as (
