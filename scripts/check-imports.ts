@@ -117,7 +117,7 @@ const CONFORMANCE_IMPORTS: Readonly<Record<string, readonly string[]>> = {
   'conformance/faults/': ['doctor'],
   'conformance/server-suite/': ['resource-server', 'proxy'],
   'conformance/docs-code/': ['resource-server', 'proxy'],
-  'conformance/sdk-parity': ['resource-server', 'sdk'],
+  'conformance/sdk-': ['resource-server', 'sdk'],
   // Both SDKs tell the same story.
   'conformance/vendor-coverage': ['server', 'sdk'],
   'conformance/python/': ['server'],

@@ -30,6 +30,7 @@ import { UserClient } from './clients/user.ts';
 import { WebAuthnClient } from './clients/webauthn.ts';
 import { ScalekitException } from './errors.ts';
 import { checkScopes } from './granted-scopes.ts';
+import { type OwnServices, ownServices } from './own-services.ts';
 import { variable } from './runtime/environment.ts';
 import { type Outside, outsideOf } from './runtime/outside.ts';
 import {
@@ -100,6 +101,8 @@ export class Gatewarden {
   readonly token: TokenClient;
   readonly m2m: M2MClient;
   readonly events: EventsClient;
+  /** What Scalekit's SDK has not: webhook endpoints, signing keys and the like. */
+  readonly gatewarden: OwnServices;
   readonly #secret: string | undefined;
   readonly #issuer: string;
   readonly #timeoutMs: number;
@@ -157,6 +160,7 @@ export class Gatewarden {
     this.token = new TokenClient(calls);
     this.m2m = new M2MClient(calls);
     this.events = new EventsClient(calls);
+    this.gatewarden = ownServices(calls);
   }
 
   /** Any service of the contract, with the token, time limits, repetition and errors of this client. */

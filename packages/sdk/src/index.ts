@@ -34,6 +34,7 @@ export {
   type IdpInitiatedLoginClaims,
 } from './gatewarden.ts';
 export { GrantType } from './grant-type.ts';
+export type { OwnServices } from './own-services.ts';
 export {
   ScalekitBadRequestException,
   ScalekitCancelledException,
