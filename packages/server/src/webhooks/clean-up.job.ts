@@ -7,6 +7,7 @@ import { forgetEndedSecrets } from './endpoints.store.ts';
 const DAY_MS = 86_400_000;
 /** Deliveries are retried for more than a day: no setting may take their events away from them. */
 const LEAST_DAYS = 2;
+const MOST_DAYS = 3650;
 const AT_ONCE = 5000;
 /** Rounds of one run; what is left then waits for the next. */
 const MOST_ROUNDS = 50;
@@ -17,7 +18,7 @@ export async function cleanUpEvents(app: App): Promise<void> {
   const now = app.now();
   await forgetEndedSecrets(app.db, now);
   for (const { id: environmentId, settings } of await allEnvironments(app)) {
-    const days = Math.max(LEAST_DAYS, settings.eventRetentionDays);
+    const days = Math.min(MOST_DAYS, Math.max(LEAST_DAYS, settings.eventRetentionDays));
     const by = { environmentId, before: new Date(now.getTime() - days * DAY_MS), limit: AT_ONCE };
     for (const remove of [deleteDeliveriesBefore, deleteEventsBefore])
       for (let round = 0; round < MOST_ROUNDS; round += 1)
