@@ -1,3 +1,5 @@
+import { html } from '../pages/html.ts';
+
 /** The mails that templates are for, by the contract's names. */
 export const USE_CASES = [
   'LOGIN',
@@ -221,13 +223,15 @@ export function startingTemplate(useCase: UseCase): Texts {
   const link = needs.includes('link');
   const ends =
     'This works for {{expiry_time_relative}}. If you did not ask for it, ignore this mail.';
-  const html = [
-    `<h1>${title}</h1>`,
-    `<p>${hello}</p>`,
-    code ? '{{if otp}}<p>Your code: <strong>{{otp}}</strong></p>{{end}}' : '',
-    link ? '{{if link}}<p><a href="{{link}}">Continue</a></p>{{end}}' : '',
-    `<p>${ends}</p>`,
-  ];
+  const body = html`<!doctype html>
+<html><body>
+<h1>${title}</h1>
+<p>${hello}</p>
+${code && html`{{if otp}}<p>Your code: <strong>{{otp}}</strong></p>{{end}}`}
+${link && html`{{if link}}<p><a href="{{link}}">Continue</a></p>{{end}}`}
+<p>${ends}</p>
+</body></html>
+`;
   const plain = [
     hello,
     code ? '{{if otp}}Your code: {{otp}}{{end}}' : '',
@@ -236,7 +240,7 @@ export function startingTemplate(useCase: UseCase): Texts {
   ];
   return {
     subject: title,
-    html: `<!doctype html>\n<html><body>\n${html.filter(Boolean).join('\n')}\n</body></html>\n`,
+    html: body.toString(),
     plain: `${plain.filter(Boolean).join('\n\n')}\n`,
   };
 }
