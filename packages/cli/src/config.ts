@@ -6,6 +6,7 @@ import {
   flag,
   isLoopbackHost,
   logLevel,
+  testUserEnvironments,
   webhookHosts,
 } from '@gatewarden/server';
 import type { Io } from './io.ts';
@@ -28,6 +29,7 @@ export async function commonConfig(
     | 'logLevel'
     | 'dnsServers'
     | 'webhookHosts'
+    | 'testUserEnvironments'
   >
 > {
   return {
@@ -40,6 +42,7 @@ export async function commonConfig(
     logLevel: logLevel(env['LOG_LEVEL']),
     dnsServers: dnsServers(env['GATEWARDEN_DNS_SERVERS']),
     webhookHosts: webhookHosts(env['GATEWARDEN_WEBHOOK_HOSTS']),
+    testUserEnvironments: testUserEnvironments(env['GATEWARDEN_ALLOW_TEST_USERS']),
   };
 }
 

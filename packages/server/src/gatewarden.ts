@@ -5,9 +5,10 @@ import {
   type Environment,
   ensureFirstEnvironment,
 } from './environments/environments.ts';
+import { ownHosts, refreshSites, siteOf } from './environments/sites.ts';
+import { checkTestUsers } from './environments/test-user-settings.ts';
 import { explainError, renderProblem } from './error-answers.ts';
 import { openCors } from './http/cors.ts';
-import type { Site } from './http/edge.ts';
 import { edgeOf } from './http/edge.ts';
 import { createHttp } from './http/fastify.ts';
 import { mountHealth } from './http/health.routes.ts';
@@ -24,10 +25,10 @@ import { revocationsWritten } from './oauth/revocations/feeds.ts';
 import { openStorage } from './open-storage.ts';
 import { ensureFirstOperator } from './operators/operators.ts';
 import { mountRpcs } from './rpcs.ts';
-import { type Config, isLoopbackHost, warnAboutConfig } from './runtime/config.ts';
+import { type Config, warnAboutConfig } from './runtime/config.ts';
 import type { App, Ctx, ScopePolicy } from './runtime/context.ts';
 import { createFindTxt } from './runtime/dns-txt.ts';
-import { type RunningJobs, startJobs } from './runtime/jobs.ts';
+import { type Job, type RunningJobs, startJobs } from './runtime/jobs.ts';
 import { createLog, type Log } from './runtime/log.ts';
 import { createMetrics } from './runtime/metrics.ts';
 import { checkOperatorKey } from './runtime/operator-key.ts';
@@ -63,6 +64,9 @@ export type Gatewarden = {
 
 const SHUTDOWN_MS = 10_000;
 
+/** A notification can be lost; an environment is known everywhere after this long all the same. */
+const findEnvironments: Job = { name: 'find environments', everyMs: 20_000, run: refreshSites };
+
 /** Starts a server: opens storage, makes sure of environment, keys and client, mounts every slice, listens. */
 export async function startGatewarden(config: Config, outside: Outside = {}): Promise<Gatewarden> {
   const log = outside.log ?? createLog(config.logLevel);
@@ -78,7 +82,7 @@ export async function startGatewarden(config: Config, outside: Outside = {}): Pr
       random,
       fetch: createSafeFetch({
         allowLoopback: config.allowLoopbackClients,
-        ownHosts: () => [new URL(config.url).host],
+        ownHosts: () => ownHosts(database),
       }),
       findTxt: createFindTxt(config.dnsServers),
       log,
@@ -97,12 +101,15 @@ async function serve(app: App, database: Database, ownsDatabase: boolean): Promi
   await checkOperatorKey(app.db, app.secrets, app.now());
   const environment = await ensureFirstEnvironment(app);
   await ensureSigningKeys(app, environment.id);
-  for (const { id } of await allEnvironments(app)) await checkSigningKeys(app, id);
+  const environments = await allEnvironments(app);
+  checkTestUsers(app, environments);
+  for (const { id } of environments) await checkSigningKeys(app, id);
   const client = await ensureEnvironmentClient(app, environment);
   await ensureFirstOperator(contextIn(app, environment));
-  await listenForChanges(database);
+  await listenForChanges(app, database);
+  await refreshSites(app);
   const http = createHttp({
-    environmentOf: sitesOf(app, await allEnvironments(app)),
+    environmentOf: (host) => siteOf(app, host),
     random: app.random,
     log: app.log,
     metrics: app.metrics,
@@ -122,7 +129,7 @@ async function serve(app: App, database: Database, ownsDatabase: boolean): Promi
   mountRpcs(app, http);
   await http.listen({ port: app.config.port, host: app.config.host });
   // Last, so that a start that fails leaves nothing running.
-  const background = startJobs(app, jobs);
+  const background = startJobs(app, [...jobs, findEnvironments]);
   return {
     url: environment.url,
     environment,
@@ -164,32 +171,12 @@ function closing(
   };
 }
 
-/** Which environment a host belongs to. Development answers to every name of this machine (surface of `gatewarden dev`). */
-function sitesOf(
-  app: App,
-  environments: readonly Environment[],
-): (host: string) => Site | undefined {
-  const hosts = new Map<string, Site>();
-  for (const { id, url } of environments) {
-    const { host } = new URL(url);
-    if (!hosts.has(host)) hosts.set(host, { environmentId: id, issuer: url });
-  }
-  const [first] = environments;
-  return (host) => {
-    const exact =
-      hosts.get(host) ??
-      hosts.get(host.replace(app.config.url.startsWith('https:') ? /:443$/ : /:80$/, ''));
-    if (exact) return exact;
-    const name = host.replace(/:[0-9]+$/, '');
-    return app.config.mode === 'dev' && first && isLoopbackHost(name)
-      ? { environmentId: first.id, issuer: first.url }
-      : undefined;
-  };
-}
-
-async function listenForChanges(database: Database): Promise<void> {
+async function listenForChanges(app: App, database: Database): Promise<void> {
   await database.listen('gatewarden_rows', (payload) => {
     forgetRow(database, payload);
+    if (payload === '' || payload.includes('"environments"'))
+      // What fails now is tried again by the job.
+      refreshSites(app).catch(() => undefined);
     // An empty payload says that notifications were missed.
     if (payload === '' || payload.includes('"signing_keys"')) forgetSigningKeys(database);
   });

@@ -27,6 +27,7 @@ export {
   logLevel,
   portNumber,
   secretKeys,
+  testUserEnvironments,
   webhookHosts,
 } from './runtime/config.ts';
 export type { Ctx } from './runtime/context.ts';

@@ -41,6 +41,10 @@ import { directoriesRpc } from './directory/directories.rpc.ts';
 import { directoryPeopleRpc } from './directory/directory-people.rpc.ts';
 import { emailServersRpc } from './email/email-servers.rpc.ts';
 import { emailTemplatesRpc } from './email/email-templates.rpc.ts';
+import { environmentSessionSettingsRpc } from './environments/environment-session-settings.rpc.ts';
+import { environmentTestUsersRpc } from './environments/environment-test-users.rpc.ts';
+import { environmentUserManagementRpc } from './environments/environment-user-management.rpc.ts';
+import { environmentsRpc } from './environments/environments.rpc.ts';
 import { userAttributesRpc } from './environments/user-attributes.rpc.ts';
 import { eventsRpc } from './events/events.rpc.ts';
 import { organizationDeletionRpc, userDeletionsRpc } from './grants/deletions.rpc.ts';
@@ -60,6 +64,7 @@ import { mcpServerSettingsRpc } from './mcp/mcp-server-settings.rpc.ts';
 import { mcpServersRpc } from './mcp/mcp-servers.rpc.ts';
 import { consentDetailsRpc } from './oauth/authorize/consent-details.rpc.ts';
 import { authenticateCaller } from './oauth/token/authenticate-caller.ts';
+import { createEnvironmentRpc } from './operations/create-environment.rpc.ts';
 import { signingKeysRpc } from './operations/signing-keys.rpc.ts';
 import { membersRpc } from './operators/members.rpc.ts';
 import { operatorOf } from './operators/operator-sessions.ts';
@@ -136,7 +141,14 @@ export const services: readonly Service[] = [
   service(WebhookService, testEventsRpc),
   service(InterceptorService, interceptorsRpc),
   service(UserAttributeService, userAttributesRpc),
-  service(EnvironmentService),
+  service(
+    EnvironmentService,
+    environmentsRpc,
+    createEnvironmentRpc,
+    environmentSessionSettingsRpc,
+    environmentUserManagementRpc,
+    environmentTestUsersRpc,
+  ),
   service(EmailService, emailTemplatesRpc, emailServersRpc),
   service(KeyManagementService),
   service(SecretService),

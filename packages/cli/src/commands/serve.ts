@@ -102,10 +102,6 @@ async function productionConfig(flags: { embedded?: boolean }, io: Io): Promise<
     throw new ConfigError(
       'GATEWARDEN_ALLOW_LOOPBACK_CLIENTS is on; it is for development only and has to be off here.',
     );
-  if (isOn(env, 'GATEWARDEN_ALLOW_TEST_USERS'))
-    throw new ConfigError(
-      'GATEWARDEN_ALLOW_TEST_USERS is on; this version has no list of test users for production, so it has to be off here.',
-    );
   return {
     ...(await commonConfig(env, (path) => readFile(path, 'utf8'))),
     mode: 'serve',

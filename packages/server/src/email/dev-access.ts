@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify';
 import { readCookie } from '../http/cookies.ts';
-import { requestHost } from '../http/edge.ts';
+import { edgeIfAny, requestHost } from '../http/edge.ts';
 import { readQuery } from '../http/forms.ts';
 import { isLoopbackHost } from '../runtime/config.ts';
 import type { App } from '../runtime/context.ts';
@@ -20,7 +20,8 @@ export function developmentRefusal(
 ): 'not-development' | 'host' | 'origin' | 'token' | undefined {
   if (app.config.mode !== 'dev') return 'not-development';
   const host = requestHost(request);
-  const own = new URL(app.config.url);
+  // The host check has found this environment by the host itself.
+  const own = new URL(edgeIfAny(request)?.issuer ?? app.config.url);
   if (host === undefined || !(host === own.host || isLoopbackHost(hostWithoutPort(host)))) {
     return 'host';
   }

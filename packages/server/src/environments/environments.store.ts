@@ -1,4 +1,5 @@
 import { type Db, json, sql } from '../storage/db.ts';
+import { type ApplicationSessionPolicy, USUAL_SESSION_POLICY } from './session-policy.ts';
 
 /** Limits that operators may change. Per minute or hour as the name says. */
 export type EnvironmentLimits = {
@@ -14,6 +15,15 @@ export type EnvironmentLimits = {
   readonly newDocumentHostsPerMinutePerNetwork: number;
 };
 
+/** People of tests, who prove an address with a code that is always the same. */
+export type TestUsers = {
+  readonly enabled: boolean;
+  /** Six digits. */
+  readonly code: string;
+  /** Lower case, each with `+sktest`. */
+  readonly emails: readonly string[];
+};
+
 export type EnvironmentSettings = {
   /** Every dynamic registration is answered as a public client (AS-59). */
   readonly dcrPublicOnly: boolean;
@@ -21,8 +31,19 @@ export type EnvironmentSettings = {
   readonly codeLifetime: number;
   /** New addresses may sign up on the hosted pages. */
   readonly signUpAllowed: boolean;
-  /** How long an invitation to an organization can be accepted, in days. */
-  readonly invitationDays: number;
+  /** How long an invitation to an organization can be accepted, in minutes: at most 30 days. */
+  readonly invitationMinutes: number;
+  /** Nobody signs up, or is invited, with an address that everybody can get, or with one that is thrown away. */
+  readonly blockPublicEmailDomains: boolean;
+  readonly blockDisposableEmailDomains: boolean;
+  /** Whether `maxUsers` holds. */
+  readonly maxUsersEnabled: boolean;
+  /** How many users an organization may have that says nothing itself. */
+  readonly maxUsers?: number;
+  /** Somebody may belong to several organizations. */
+  readonly multipleMemberships: boolean;
+  readonly sessionPolicy: ApplicationSessionPolicy;
+  readonly testUsers: TestUsers;
   /** Whoever leaves their last organization is deleted (FSA-66). */
   readonly deleteOrphanUsers: boolean;
   /** Nobody may leave an organization, or lose the role, as the last who has the role of creators (FSA-65). */
@@ -53,6 +74,8 @@ export type Environment = {
   readonly displayName: string;
   readonly kind: 'DEVELOPMENT' | 'PRODUCTION';
   readonly settings: EnvironmentSettings;
+  readonly createdAt: Date;
+  readonly updatedAt: Date;
   readonly rowVersion: bigint;
 };
 
@@ -69,11 +92,18 @@ const DEFAULT_LIMITS: EnvironmentLimits = {
   newDocumentHostsPerMinutePerNetwork: 5,
 };
 
-const DEFAULT_SETTINGS: EnvironmentSettings = {
+/** Of a new environment. */
+export const DEFAULT_SETTINGS: EnvironmentSettings = {
   dcrPublicOnly: false,
   codeLifetime: 60,
   signUpAllowed: true,
-  invitationDays: 15,
+  invitationMinutes: 15 * 1440,
+  blockPublicEmailDomains: false,
+  blockDisposableEmailDomains: false,
+  maxUsersEnabled: false,
+  multipleMemberships: true,
+  sessionPolicy: USUAL_SESSION_POLICY,
+  testUsers: { enabled: false, code: '424242', emails: [] },
   deleteOrphanUsers: true,
   keepLastAdministrator: false,
   limits: DEFAULT_LIMITS,
@@ -84,19 +114,24 @@ const DEFAULT_SETTINGS: EnvironmentSettings = {
   eventRetentionDays: 30,
 };
 
-type Row = {
+export type EnvironmentRow = {
   id: string;
   url: string;
   display_name: string;
   kind: string;
   settings: StoredSettings;
+  created_at: Date;
+  updated_at: Date | null;
   row_version: bigint;
 };
-type StoredSettings = Partial<Omit<EnvironmentSettings, 'limits'>> & {
+
+export const environmentColumns = sql`id, url, display_name, kind, settings, created_at, updated_at, row_version`;
+
+export type StoredSettings = Partial<Omit<EnvironmentSettings, 'limits'>> & {
   limits?: Partial<EnvironmentLimits>;
 };
 
-function fromRow(row: Row): Environment {
+export function environmentFrom(row: EnvironmentRow): Environment {
   return {
     id: row.id,
     url: row.url,
@@ -107,27 +142,38 @@ function fromRow(row: Row): Environment {
       ...row.settings,
       limits: { ...DEFAULT_LIMITS, ...row.settings.limits },
     },
+    createdAt: row.created_at,
+    updatedAt: row.updated_at ?? row.created_at,
     rowVersion: row.row_version,
   };
 }
 
+/** The form of the URL of an environment that is not the first. */
+export type DerivedUrl = (firstUrl: string, id: string) => string | undefined;
+
 export async function findEnvironment(db: Db, id: string): Promise<Environment | undefined> {
-  const rows = await db.rows<Row>(
-    sql`select id, url, display_name, kind, settings, row_version from environments where id = ${id}`,
+  const rows = await db.rows<EnvironmentRow>(
+    sql`select ${environmentColumns} from environments where id = ${id}`,
   );
-  return rows[0] && fromRow(rows[0]);
+  return rows[0] && environmentFrom(rows[0]);
 }
 
 export async function listEnvironments(db: Db): Promise<Environment[]> {
-  const rows = await db.rows<Row>(
-    sql`select id, url, display_name, kind, settings, row_version from environments order by created_at, id`,
+  const rows = await db.rows<EnvironmentRow>(
+    sql`select ${environmentColumns} from environments order by created_at, id`,
   );
-  return rows.map(fromRow);
+  return rows.map(environmentFrom);
+}
+
+/** All environments, the first one first, while nobody else adds or changes any until the transaction ends. */
+export async function lockEnvironments(tx: Db): Promise<Environment[]> {
+  await tx.rows(sql`lock table environments in exclusive mode`);
+  return await listEnvironments(tx);
 }
 
 /**
- * Adds the first environment, or gives the existing first one the configured URL; one that is served for production is never
- * again a development one. Two starting processes end with one row: the table lock is the gate.
+ * Adds the first environment, or gives the existing first one the configured URL, which those of the others follow; one that
+ * is served for production is never again a development one. Two starting processes end with one row: the table lock is the gate.
  */
 export async function insertEnvironment(
   db: Db,
@@ -137,24 +183,71 @@ export async function insertEnvironment(
     displayName: string;
     kind: Environment['kind'];
     createdAt: Date;
+    derivedUrl: DerivedUrl;
   },
 ): Promise<Environment> {
   return await db.transaction(async (tx) => {
-    await tx.rows(sql`lock table environments in exclusive mode`);
-    const existing = (await listEnvironments(tx))[0];
+    const [existing, ...others] = await lockEnvironments(tx);
     const kind = existing?.kind === 'PRODUCTION' ? existing.kind : first.kind;
     const rows = existing
-      ? await tx.rows<Row>(
-          sql`update environments set url = ${first.url}, kind = ${kind}, row_version = row_version + 1 where id = ${existing.id} and (url <> ${first.url} or kind <> ${kind}) returning id, url, display_name, kind, settings, row_version`,
+      ? await tx.rows<EnvironmentRow>(
+          sql`update environments set url = ${first.url}, kind = ${kind}, row_version = row_version + 1 where id = ${existing.id} and (url <> ${first.url} or kind <> ${kind}) returning ${environmentColumns}`,
         )
-      : await tx.rows<Row>(
-          sql`insert into environments (id, url, display_name, kind, created_at) values (${first.id}, ${first.url}, ${first.displayName}, ${first.kind}, ${first.createdAt}) returning id, url, display_name, kind, settings, row_version`,
+      : await tx.rows<EnvironmentRow>(
+          sql`insert into environments (id, url, display_name, kind, created_at) values (${first.id}, ${first.url}, ${first.displayName}, ${first.kind}, ${first.createdAt}) returning ${environmentColumns}`,
         );
+    if (existing && existing.url !== first.url)
+      for (const { id, url } of others) {
+        const next = first.derivedUrl(first.url, id);
+        if (next === undefined || url !== first.derivedUrl(existing.url, id)) continue;
+        await tx.rows(
+          sql`update environments set url = ${next}, row_version = row_version + 1 where id = ${id}`,
+        );
+      }
     const row = rows[0];
-    if (row) return fromRow(row);
+    if (row) return environmentFrom(row);
     if (existing) return existing;
     throw new Error('the first environment was not written');
   });
+}
+
+/** @throws unique violation: there is one of this id or URL */
+export async function addEnvironment(
+  db: Db,
+  e: Pick<Environment, 'id' | 'url' | 'displayName' | 'kind' | 'createdAt'>,
+): Promise<Environment> {
+  const rows = await db.rows<EnvironmentRow>(
+    sql`insert into environments (id, url, display_name, kind, created_at) values (${e.id}, ${e.url}, ${e.displayName}, ${e.kind}, ${e.createdAt}) returning ${environmentColumns}`,
+  );
+  const row = rows[0];
+  if (!row) throw new Error('the environment was not written');
+  return environmentFrom(row);
+}
+
+/** The environment, which nobody else changes until the transaction ends. */
+export async function lockEnvironmentRow(db: Db, id: string): Promise<Environment | undefined> {
+  const rows = await db.rows<EnvironmentRow>(
+    sql`select ${environmentColumns} from environments where id = ${id} for no key update`,
+  );
+  return rows[0] && environmentFrom(rows[0]);
+}
+
+/** Renames an environment that is locked, or merges settings into its. */
+export async function updateEnvironment(
+  db: Db,
+  by: {
+    readonly id: string;
+    readonly displayName: string;
+    readonly settings: StoredSettings;
+    readonly now: Date;
+  },
+): Promise<Environment> {
+  const rows = await db.rows<EnvironmentRow>(sql`
+    update environments set display_name = ${by.displayName}, settings = settings || ${json(by.settings)}::jsonb, updated_at = ${by.now}, row_version = row_version + 1
+     where id = ${by.id} returning ${environmentColumns}`);
+  const row = rows[0];
+  if (!row) throw new Error(`environment ${by.id} was not locked`);
+  return environmentFrom(row);
 }
 
 /** Merges settings into an environment's; a caller validates them first. */

@@ -10,6 +10,7 @@ import { ConfigError } from '../runtime/config.ts';
 import type { App, Ctx } from '../runtime/context.ts';
 import { newId } from '../runtime/ids.ts';
 import type { SecretRow } from '../runtime/secrets.ts';
+import type { Db } from '../storage/db.ts';
 import {
   insertSigningKey,
   lockSigningKeys,
@@ -65,6 +66,25 @@ export async function ensureSigningKeys(app: App, environmentId: string): Promis
       await promoteNextKey(tx, { environmentId, algorithm: 'RS256', now });
   });
   keySets.get(app.db)?.delete(environmentId);
+}
+
+/**
+ * Makes the keys of an environment that is about to be added.
+ *
+ * @returns what writes them, to be called in the transaction that adds it
+ */
+export async function firstSigningKeys(
+  app: Pick<App, 'now' | 'random' | 'secrets'>,
+  environmentId: string,
+): Promise<(tx: Db) => Promise<void>> {
+  const made = await Promise.all(
+    Array.from({ length: FUTURE_KEYS + 1 }, () => makeKey(app, environmentId)),
+  );
+  return async (tx) => {
+    const now = app.now();
+    for (const key of made) await insertSigningKey(tx, { ...key, environmentId, now });
+    await promoteNextKey(tx, { environmentId, algorithm: 'RS256', now });
+  };
 }
 
 /** The JWK Set of the environment (AS-14): current, future and recently retired keys; public members only. */

@@ -1,3 +1,5 @@
+import { environmentOf } from '../environments/environments.ts';
+import { maySignUp } from '../environments/sign-up-rules.ts';
 import { recordFor } from '../events/events.ts';
 import { isMembers, type JsonMembers } from '../interceptors/ask-interceptor.ts';
 import { intercept } from '../interceptors/intercept.ts';
@@ -21,7 +23,11 @@ export type ApplicationWish =
       /** For a person who is new. */
       readonly membership: WantedMembership | undefined;
     }
-  | { readonly kind: 'deny'; readonly message: string | undefined };
+  | {
+      readonly kind: 'deny';
+      readonly reason: 'interceptor-denied' | 'sign-up-not-allowed';
+      readonly message: string | undefined;
+    };
 
 export type WantedMembership = {
   readonly organizationId: string;
@@ -40,6 +46,10 @@ export async function askApplication(
 ): Promise<ApplicationWish> {
   const { db, environmentId } = ctx;
   const known = await findUserByEmail(db, { environmentId, emailKey: proof.emailKey });
+  const { settings } = await environmentOf(ctx);
+  // The mail may be older than the setting, and a test user needs none.
+  if (!known && !maySignUp(settings, proof.emailKey))
+    return { kind: 'deny', reason: 'sign-up-not-allowed', message: undefined };
   if (known && !known.enabled)
     return { kind: 'go-on', asked: 'sign-in', claims: {}, membership: undefined };
   // Nobody reads memberships when there is no interceptor.
@@ -55,13 +65,13 @@ export async function askApplication(
   const first = known
     ? await intercept(ctx, 'POST_USER_AUTHENTICATION', () => about((user) => ({ user })))
     : await intercept(ctx, 'PRE_SIGNUP', () => about(() => ({})));
-  if (first.kind === 'deny') return first;
+  if (first.kind === 'deny') return { ...first, reason: 'interceptor-denied' };
   const second = await intercept(ctx, 'PRE_SESSION_CREATION', () =>
     about((user) => ({
       user: user ?? { email: proof.email, email_verified: true, memberships: [] },
     })),
   );
-  if (second.kind === 'deny') return second;
+  if (second.kind === 'deny') return { ...second, reason: 'interceptor-denied' };
   return {
     kind: 'go-on',
     asked: known ? 'sign-in' : 'sign-up',

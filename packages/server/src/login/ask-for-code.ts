@@ -3,7 +3,7 @@ import type { Ctx } from '../runtime/context.ts';
 import type { EmailAddress } from '../users/email-address.ts';
 import { expired } from './login-requests.ts';
 import { requestCode } from './sign-in-codes.ts';
-import { isTestUser } from './test-users.ts';
+import { testUserCode } from './test-users.ts';
 import { frameOfLogin, type Visit } from './visit.ts';
 
 /**
@@ -18,8 +18,8 @@ export async function askForCode(
   wanted: { address: EmailAddress; displayName: string; resend: boolean },
 ): Promise<void> {
   const { locale } = await frameOfLogin(ctx, request, login);
-  const isTest = isTestUser(ctx, request, wanted.address.key);
-  if (!(await requestCode(ctx, login, { ...wanted, locale, isTestUser: isTest }))) {
+  const staticCode = await testUserCode(ctx, request, wanted.address.key);
+  if (!(await requestCode(ctx, login, { ...wanted, locale, staticCode }))) {
     throw expired(login);
   }
 }

@@ -1,14 +1,10 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { environmentOf } from '../environments/environments.ts';
 import { readCookie, setCookie } from '../http/cookies.ts';
 import type { Ctx } from '../runtime/context.ts';
 import { equalBytes, sha256 } from '../runtime/hash.ts';
 import { newSecret } from '../runtime/ids.ts';
-import {
-  type BrowserSessions,
-  SESSION_COOKIE,
-  SESSION_COOKIE_SECONDS,
-  sessionsOf,
-} from '../sessions/sessions.ts';
+import { type BrowserSessions, SESSION_COOKIE, sessionsOf } from '../sessions/sessions.ts';
 
 /** One browser, known by a random secret in its cookie; rows hold only the hash (AS-30). */
 export type Browser = { readonly hash: Uint8Array };
@@ -60,10 +56,14 @@ export function sessionCookie(request: FastifyRequest): string | undefined {
   return readCookie(request, SESSION_COOKIE);
 }
 
-export function setSessionCookie(
+/** The browser keeps it as long as a session of the environment can live, or until it is closed, as the environment says. */
+export async function setSessionCookie(
+  ctx: Ctx,
   request: FastifyRequest,
   reply: FastifyReply,
   value: string,
-): void {
-  setCookie(request, reply, SESSION_COOKIE, value, { maxAge: SESSION_COOKIE_SECONDS });
+): Promise<void> {
+  const { absoluteMinutes, persistent } = (await environmentOf(ctx)).settings.sessionPolicy;
+  const options = persistent ? { maxAge: absoluteMinutes * 60 } : {};
+  setCookie(request, reply, SESSION_COOKIE, value, options);
 }

@@ -19,7 +19,7 @@ import { eventFacts } from './sign-in-codes.ts';
 
 type Completed =
   | { readonly kind: 'signed-in'; readonly cookie: string }
-  | { readonly kind: 'denied'; readonly message: string | undefined }
+  | { readonly kind: 'denied'; readonly reason: string; readonly message: string | undefined }
   | { readonly kind: 'disabled'; readonly userId: string }
   | { readonly kind: 'gone' };
 
@@ -46,8 +46,8 @@ export async function completeSignIn(
     const now = ctx.now();
     if (!(await useCode(tx, { environmentId, id: code.id, now }))) return { kind: 'gone' };
     if (wish.kind === 'deny') {
-      await logFailure(inside, login, { type: 'sign_in.failed', reason: 'interceptor-denied' });
-      return { kind: 'denied', message: wish.message };
+      await logFailure(inside, login, { type: 'sign_in.failed', reason: wish.reason });
+      return { kind: 'denied', reason: wish.reason, message: wish.message };
     }
     const person = { email: code.email, key: code.emailKey, name: code.displayName };
     const user = await provenUser(inside, person);
@@ -80,11 +80,8 @@ export async function completeSignIn(
   if (completed.kind === 'gone') return false;
   const app = signInTo(login.details.purpose);
   if (completed.kind === 'denied') {
-    const { message } = completed;
-    throw new PageError(
-      { kind: 'denied', app, message },
-      { ...factsOf(login), detail: 'interceptor' },
-    );
+    const { message, reason } = completed;
+    throw new PageError({ kind: 'denied', app, message }, { ...factsOf(login), detail: reason });
   }
   if (completed.kind === 'disabled') {
     throw new PageError(
@@ -92,7 +89,7 @@ export async function completeSignIn(
       { ...factsOf(login), userId: completed.userId },
     );
   }
-  setSessionCookie(request, reply, completed.cookie);
+  await setSessionCookie(ctx, request, reply, completed.cookie);
   return true;
 }
 

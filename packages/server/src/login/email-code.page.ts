@@ -7,7 +7,7 @@ import { completeSignIn } from './complete-sign-in.ts';
 import { pageHandler, seeOther, sendPage } from './page-reply.ts';
 import { findNewestCode, type SignInCode, TRIES_PER_CODE } from './sign-in-codes.store.ts';
 import { CODE_MINUTES, tryCode } from './sign-in-codes.ts';
-import { isTestUser, TEST_USER_CODE } from './test-users.ts';
+import { testUserCode } from './test-users.ts';
 import {
   frameOfLogin,
   stepForm,
@@ -77,7 +77,7 @@ async function verify(
   if (outcome.kind === 'refused') return seeOther(reply, stepPath(login, STEP));
   if (outcome.kind === 'verified') {
     const { code } = outcome;
-    const isTest = digits === TEST_USER_CODE && isTestUser(ctx, request, code.emailKey);
+    const isTest = digits === (await testUserCode(ctx, request, code.emailKey));
     const method = isTest ? 'test-user' : 'email-code';
     await completeSignIn(ctx, request, reply, { login, code, method });
   }

@@ -122,7 +122,7 @@ async function accept(
     });
     return started;
   });
-  setSessionCookie(request, reply, session.cookie);
+  await setSessionCookie(ctx, request, reply, session.cookie);
   const next = await findInitiateLogin(ctx.db, ctx.environmentId);
   return seeOther(reply, next ?? `${INVITATION_PATH}/${token}/joined`);
 }

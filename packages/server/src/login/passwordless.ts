@@ -24,7 +24,7 @@ import {
 } from './passwordless-secrets.ts';
 import { type PasswordlessSettings, passwordlessSettings } from './passwordless-settings.ts';
 import { countMail } from './sign-in-limits.ts';
-import { isTestUserOfApplication, TEST_USER_CODE } from './test-users.ts';
+import { testUserCodeOfApplication } from './test-users.ts';
 
 /** Different codes that may be tried for one request (AS-147). */
 export const MOST_TRIES = 5;
@@ -71,7 +71,7 @@ export async function sendPasswordless(
     await countOrRefuse(inside, emailKey);
     const now = ctx.now();
     const expiresAt = new Date(now.getTime() + expiresIn * 1000);
-    const secrets = secretsFor(inside, request, settings);
+    const secrets = await secretsFor(inside, request, settings);
     const sealed = sealedSecrets(ctx, id, {
       secrets,
       repeatable: !settings.regenerate,
@@ -107,7 +107,7 @@ export async function resendPasswordless(
     if (request.attempts >= MOST_TRIES) return { kind: 'tried-out' } as const;
     await countOrRefuse(inside, request.emailKey);
     const kept = settings.regenerate ? undefined : keptSecrets(inside, request);
-    const secrets = kept ?? secretsFor(inside, request, settings);
+    const secrets = kept ?? (await secretsFor(inside, request, settings));
     const { expiresIn, type } = request;
     const expiresAt = kept ? request.expiresAt : new Date(now.getTime() + expiresIn * 1000);
     const repeatable = !settings.regenerate;
@@ -135,15 +135,21 @@ type Mailed = Pick<
   'id' | 'email' | 'emailKey' | 'type' | 'template' | 'magiclinkAuthUri' | 'templateVariables'
 >;
 
-function secretsFor(ctx: Ctx, request: Mailed, settings: PasswordlessSettings): MailedSecrets {
-  const isTest = isTestUser(ctx, request);
-  const staticCode = isTest ? TEST_USER_CODE : undefined;
+async function secretsFor(
+  ctx: Ctx,
+  request: Mailed,
+  settings: PasswordlessSettings,
+): Promise<MailedSecrets> {
+  const staticCode = await staticCodeOf(ctx, request);
   return newPasswordlessSecrets(ctx, request.type, { settings, staticCode });
 }
 
 /** Who has nothing but a link needs the mail. */
-function isTestUser(ctx: Ctx, { type, emailKey }: Mailed): boolean {
-  return type !== 'LINK' && isTestUserOfApplication(ctx, emailKey);
+async function staticCodeOf(
+  ctx: Ctx,
+  { type, emailKey }: Pick<Mailed, 'type' | 'emailKey'>,
+): Promise<string | undefined> {
+  return type === 'LINK' ? undefined : await testUserCodeOfApplication(ctx, emailKey);
 }
 
 async function mail(
@@ -180,7 +186,7 @@ async function mail(
     signUp: request.template === 'SIGNUP',
   });
   const text = await templatedMail(ctx, { useCases, values }, builtIn);
-  const isTest = isTestUser(ctx, request);
+  const isTest = (await staticCodeOf(ctx, request)) !== undefined;
   const { expiresAt } = by;
   await queueMail(ctx, { to: request.email, mail: text, code, link, expiresAt, send: !isTest });
   await recordFor(ctx, {

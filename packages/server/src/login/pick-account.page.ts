@@ -94,7 +94,7 @@ async function choose(
   if (outcome === 'over') throw expired(login);
   // Not one of this browser's sessions, or ended meanwhile: the picker again, and nothing else.
   if (outcome === undefined) return seeOther(reply, stepPath(login, STEP));
-  setSessionCookie(request, reply, outcome.value);
+  await setSessionCookie(ctx, request, reply, outcome.value);
   return toHub(reply, login);
 }
 

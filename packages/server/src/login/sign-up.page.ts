@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { environmentOf } from '../environments/environments.ts';
+import { blockedDomain } from '../environments/sign-up-rules.ts';
 import { displayName } from '../pages/plain-text.ts';
 import { type SignUpError, signUpPage } from '../pages/sign-up.ts';
 import type { App, Ctx } from '../runtime/context.ts';
@@ -44,9 +45,9 @@ export function mountSignUp(
       if (!(await isOpen(ctx))) return seeOther(reply, stepPath(visited.login, 'email'));
       const { email = '', name = '' } = visited.form.params;
       const address = parseEmail(email);
-      if (!address) {
-        const kind = email.trim() === '' ? 'empty' : 'malformed';
-        const error: SignUpError = { field: 'email', kind };
+      const kind = address ? await blockedAs(ctx, address.key) : malformedAs(email);
+      if (!address || kind !== undefined) {
+        const error: SignUpError = { field: 'email', kind: kind ?? 'malformed' };
         const typed = { email: email.slice(0, 254), name: name.slice(0, LONGEST_NAME) };
         return await show(ctx, request, reply, { visited, ...typed, error });
       }
@@ -55,6 +56,19 @@ export function mountSignUp(
       return toHub(reply, visited.login);
     }),
   );
+}
+
+function malformedAs(email: string): 'empty' | 'malformed' {
+  return email.trim() === '' ? 'empty' : 'malformed';
+}
+
+/** The same for every address of a domain, so that it tells nothing of who exists (FSA-61). */
+async function blockedAs(
+  ctx: Ctx,
+  emailKey: string,
+): Promise<'public-domain' | 'disposable' | undefined> {
+  const kind = blockedDomain((await environmentOf(ctx)).settings, emailKey);
+  return kind === 'public' ? 'public-domain' : kind;
 }
 
 async function isOpen(ctx: Ctx): Promise<boolean> {

@@ -1,26 +1,40 @@
 import type { FastifyRequest } from 'fastify';
 import { developmentRefusal } from '../email/dev-access.ts';
+import { environmentOf } from '../environments/environments.ts';
+import { mayHaveTestUsers, TEST_ADDRESS } from '../environments/test-user-settings.ts';
 import type { Ctx } from '../runtime/context.ts';
 
-/** The sign-in code of every test user (FSA-92). */
-export const TEST_USER_CODE = '424242';
-
-const TEST_ADDRESS = /^[^@+]+\+sktest[^@]*@/;
-
 /**
- * The same for applications, which have no browser to show: where the server can be reached from other machines, only the
- * printed token would let a static code in, and no application has it.
+ * The code of a test user whom an application asks about, which has no browser to show; undefined for everybody else. Where a
+ * server for development can be reached from other machines, only the printed token would let a static code in, and no
+ * application has it.
  */
-export function isTestUserOfApplication(ctx: Ctx, emailKey: string): boolean {
-  const { mode, exposeToken } = ctx.config;
-  return mode === 'dev' && exposeToken === undefined && TEST_ADDRESS.test(emailKey);
+export async function testUserCodeOfApplication(
+  ctx: Ctx,
+  emailKey: string,
+): Promise<string | undefined> {
+  return await codeOf(ctx, emailKey, () => ctx.config.exposeToken === undefined);
 }
 
 /**
- * Whether an address is a test user's, whose code is fixed and who gets no mail (AS-152): in development any address with
- * `+sktest`, from this machine or with the printed token. In production only listed addresses may be, and none is listed.
+ * The code of a test user, who gets no mail (AS-152, FSA-92); undefined for everybody else. In development any address with
+ * `+sktest` is one, from this machine or with the printed token; in production only addresses that a permitted environment lists.
  */
-export function isTestUser(ctx: Ctx, request: FastifyRequest, emailKey: string): boolean {
-  if (ctx.config.mode !== 'dev' || !TEST_ADDRESS.test(emailKey)) return false;
-  return developmentRefusal(ctx, request) === undefined;
+export async function testUserCode(
+  ctx: Ctx,
+  request: FastifyRequest,
+  emailKey: string,
+): Promise<string | undefined> {
+  return await codeOf(ctx, emailKey, () => developmentRefusal(ctx, request) === undefined);
+}
+
+async function codeOf(
+  ctx: Ctx,
+  emailKey: string,
+  mayDevelop: () => boolean,
+): Promise<string | undefined> {
+  if (!TEST_ADDRESS.test(emailKey)) return undefined;
+  const { enabled, code, emails } = (await environmentOf(ctx)).settings.testUsers;
+  if (ctx.config.mode === 'dev') return mayDevelop() ? code : undefined;
+  return enabled && mayHaveTestUsers(ctx) && emails.includes(emailKey) ? code : undefined;
 }

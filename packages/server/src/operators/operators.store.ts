@@ -131,6 +131,17 @@ export async function deleteOperatorRow(
   );
 }
 
+/** All owners of an environment, with the form in which their addresses are compared. */
+export async function listOwners(
+  db: Db,
+  environmentId: string,
+): Promise<(Operator & Pick<NewOperator, 'emailKey'>)[]> {
+  const rows = await db.rows<Row & { email_key: string }>(
+    sql`select ${columns}, email_key from operators where environment_id = ${environmentId} and role = 'owner' order by id`,
+  );
+  return rows.map((row) => ({ ...fromRow(row), emailKey: row.email_key }));
+}
+
 /** Newest first. */
 export async function listOperatorPage(
   db: Db,

@@ -8,6 +8,7 @@ import {
   deleteOperatorRow,
   hasOperators,
   insertOperator,
+  listOwners,
   lockOperator,
   type Operator,
   type OperatorMembers,
@@ -101,6 +102,14 @@ export async function ensureFirstOperator(ctx: Ctx): Promise<void> {
     if (await hasOperators(tx, ctx.environmentId)) return;
     await add(withDb(ctx, tx), { role: 'owner', address });
   });
+}
+
+/** Gives the environment of the context, which has no operator yet, the owners of another one. */
+export async function copyOwners(ctx: Ctx, fromEnvironmentId: string): Promise<void> {
+  for (const owner of await listOwners(ctx.db, fromEnvironmentId)) {
+    const { email, emailKey: key, firstName, lastName, metadata } = owner;
+    await add(ctx, { role: 'owner', address: { email, key }, firstName, lastName, metadata });
+  }
 }
 
 async function add(

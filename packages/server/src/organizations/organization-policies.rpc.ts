@@ -4,7 +4,8 @@ import {
   SessionPolicyType,
   type UpdateOrganizationSessionPolicyRequest,
 } from '@gatewarden/contract/scalekit/v1/organizations/organizations_pb';
-import { APPLICATION_SESSION_POLICY } from '../environments/session-policy.ts';
+import { environmentOf } from '../environments/environments.ts';
+import type { ApplicationSessionPolicy } from '../environments/session-policy.ts';
 import type { Slice } from '../http/calls.ts';
 import { checkId, invalidField } from '../http/request-checks.ts';
 import type { Ctx } from '../runtime/context.ts';
@@ -21,15 +22,18 @@ export const organizationPoliciesRpc: Slice<typeof OrganizationService> = {
   },
 
   async updateOrganizationSessionPolicy(ctx, request) {
-    const outcome = await changeOrganization(ctx, keyNamed(request.organizationId), (current) => ({
-      sessionPolicy: changedPolicy(current.sessionPolicy, request),
+    const key = keyNamed(request.organizationId);
+    const { accessTokenMinutes } = (await environmentOf(ctx)).settings.sessionPolicy;
+    const outcome = await changeOrganization(ctx, key, (current) => ({
+      sessionPolicy: changedPolicy(current.sessionPolicy, request, accessTokenMinutes),
     }));
     return { policy: policyMessage(writtenOrganization(outcome).sessionPolicy) };
   },
 
   async getApplicationSessionPolicy(ctx, { organizationId }) {
     await existing(ctx, organizationId);
-    return { applicationPolicy: APPLICATION_POLICY };
+    const { settings } = await environmentOf(ctx);
+    return { applicationPolicy: applicationPolicy(settings.sessionPolicy) };
   },
 
   async upsertUserManagementSettings(ctx, { organizationId, settings }) {
@@ -66,22 +70,27 @@ async function existing(ctx: Ctx, organizationId: string): Promise<Organization>
 function changedPolicy(
   current: SessionPolicy | undefined,
   request: UpdateOrganizationSessionPolicyRequest,
+  accessTokenMinutes: number,
 ): SessionPolicy | undefined {
   switch (request.policySource) {
     case SessionPolicyType.APPLICATION:
       return undefined;
     case SessionPolicyType.CUSTOM:
-      return customPolicy(current, {
-        absolute: {
-          value: request.absoluteSessionTimeout,
-          unit: unitOf('absolute_session_timeout_unit', request.absoluteSessionTimeoutUnit),
+      return customPolicy(
+        current,
+        {
+          absolute: {
+            value: request.absoluteSessionTimeout,
+            unit: unitOf('absolute_session_timeout_unit', request.absoluteSessionTimeoutUnit),
+          },
+          idle: {
+            value: request.idleSessionTimeout,
+            unit: unitOf('idle_session_timeout_unit', request.idleSessionTimeoutUnit),
+          },
+          idleEnabled: request.idleSessionTimeoutEnabled,
         },
-        idle: {
-          value: request.idleSessionTimeout,
-          unit: unitOf('idle_session_timeout_unit', request.idleSessionTimeoutUnit),
-        },
-        idleEnabled: request.idleSessionTimeoutEnabled,
-      });
+        accessTokenMinutes,
+      );
     default:
       throw invalidField('policy_source', 'must be APPLICATION or CUSTOM', 'enum.defined_only');
   }
@@ -119,11 +128,13 @@ function policyMessage(policy: SessionPolicy | undefined) {
 }
 
 /** What holds for every organization of the environment. */
-const APPLICATION_POLICY = {
-  absoluteSessionTimeout: APPLICATION_SESSION_POLICY.absoluteMinutes,
-  absoluteSessionTimeoutUnit: TimeUnit.MINUTES,
-  idleSessionTimeoutEnabled: APPLICATION_SESSION_POLICY.idleEnabled,
-  idleSessionTimeout: APPLICATION_SESSION_POLICY.idleMinutes,
-  idleSessionTimeoutUnit: TimeUnit.MINUTES,
-  accessTokenExpiry: APPLICATION_SESSION_POLICY.accessTokenMinutes,
-};
+function applicationPolicy(policy: ApplicationSessionPolicy) {
+  return {
+    absoluteSessionTimeout: policy.absoluteMinutes,
+    absoluteSessionTimeoutUnit: TimeUnit.MINUTES,
+    idleSessionTimeoutEnabled: policy.idleEnabled,
+    idleSessionTimeout: policy.idleMinutes,
+    idleSessionTimeoutUnit: TimeUnit.MINUTES,
+    accessTokenExpiry: policy.accessTokenMinutes,
+  };
+}

@@ -1,4 +1,3 @@
-import { APPLICATION_SESSION_POLICY } from '../environments/session-policy.ts';
 import { invalidField } from '../http/request-checks.ts';
 import type { SessionPolicy } from './organizations.store.ts';
 
@@ -24,11 +23,13 @@ const LONGEST = 525_600;
 /**
  * The policy that an organization has after a change. What the change does not name stays as it was.
  *
+ * @param accessTokenMinutes how long access tokens of the environment's applications live
  * @throws {ApiError} invalid_argument: a time is missing or out of range, or the order absolute, idle, access token is broken
  */
 export function customPolicy(
   current: SessionPolicy | undefined,
   change: PolicyChange,
+  accessTokenMinutes: number,
 ): SessionPolicy {
   const absoluteMinutes =
     minutesOf('absolute_session_timeout', change.absolute) ?? current?.absoluteMinutes;
@@ -38,7 +39,6 @@ export function customPolicy(
     throw invalidField('absolute_session_timeout', 'is required for CUSTOM', 'required');
   if (idleEnabled && idleMinutes === undefined)
     throw invalidField('idle_session_timeout', 'is required when it is enabled', 'required');
-  const { accessTokenMinutes } = APPLICATION_SESSION_POLICY;
   if (idleEnabled && idleMinutes !== undefined) {
     if (idleMinutes <= accessTokenMinutes)
       throw tooShort('idle_session_timeout', `access tokens live (${accessTokenMinutes} minutes)`);

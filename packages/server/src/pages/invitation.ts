@@ -5,6 +5,8 @@ import { type Locale, rich, t } from './messages.ts';
 import { button, cleanName, type FormTarget, rows, stepForm } from './parts.ts';
 
 const NAME_MAX = 100;
+const HOUR = 60;
+const DAY = 24 * HOUR;
 
 export type InvitationMail = {
   locale: Locale;
@@ -12,7 +14,8 @@ export type InvitationMail = {
   /** Address of whoever invites. */
   inviter?: string | undefined;
   link: string;
-  days: number;
+  /** How long it can be accepted. */
+  minutes: number;
   reference: string;
 };
 
@@ -25,23 +28,32 @@ export function invitationMail(model: InvitationMail): Mail {
     model.inviter === undefined
       ? t(locale, 'mail.invitation.plain', { organization })
       : t(locale, 'mail.invitation.from', { inviter: cleanName(model.inviter, 254), organization });
-  const days = t(locale, 'mail.invitation.days', { count: model.days });
+  const time = timeOf(locale, model.minutes);
   const ignore = t(locale, 'mail.invitation.ignore');
   const link = safeUrl(model.link);
-  const body = html`<p>${who} ${days}</p>
+  const body = html`<p>${who} ${time}</p>
 ${link !== undefined && html`<p><a class="button" href="${link}">${t(locale, 'mail.invitation.button')}</a></p>`}
 <p class="quiet">${ignore}</p>`;
   return {
     subject: t(locale, 'mail.invitation.subject', { organization }),
     text: lines([
       title,
-      `${who} ${days}`,
+      `${who} ${time}`,
       link,
       ignore,
       t(locale, 'mail.reference', { reference: model.reference }),
     ]),
     html: document(locale, title, body, model.reference),
   };
+}
+
+/** In the largest unit that fits, and never more than is true. */
+function timeOf(locale: Locale, minutes: number): string {
+  if (minutes >= DAY)
+    return t(locale, 'mail.invitation.days', { count: Math.floor(minutes / DAY) });
+  if (minutes >= HOUR)
+    return t(locale, 'mail.invitation.hours', { count: Math.floor(minutes / HOUR) });
+  return t(locale, 'mail.invitation.minutes', { count: minutes });
 }
 
 export type InvitationModel = {

@@ -30,6 +30,8 @@ export type Config = {
   readonly dnsServers?: readonly string[] | undefined;
   /** Hosts that webhooks may go to although they are internal or http, with the port where it is none of 80 and 443. @default none */
   readonly webhookHosts?: readonly string[] | undefined;
+  /** Ids of the environments that may list test users in production. @default none */
+  readonly testUserEnvironments?: readonly string[] | undefined;
 };
 
 /** A setting that stops the start: one sentence that names it, what it holds and what it should hold. */
@@ -53,6 +55,22 @@ export function webhookHosts(value: string | undefined): readonly string[] {
   if (wrong !== undefined)
     throw new ConfigError(
       `GATEWARDEN_WEBHOOK_HOSTS has "${wrong}"; it should have hosts such as billing.internal, 10.0.0.8:8080 or [fd00::8].`,
+    );
+  return given;
+}
+
+/**
+ * Ids of environments from GATEWARDEN_ALLOW_TEST_USERS, comma separated.
+ *
+ * @throws {ConfigError} not an id of an environment
+ */
+export function testUserEnvironments(value: string | undefined): readonly string[] {
+  const ids = (value ?? '').split(',').map((id) => id.trim());
+  const given = ids.filter((id) => id !== '');
+  const wrong = given.find((id) => !/^env_[0-9]{15,19}$/.test(id));
+  if (wrong !== undefined)
+    throw new ConfigError(
+      `GATEWARDEN_ALLOW_TEST_USERS has "${wrong}"; it should have ids of environments such as env_122056050118122349.`,
     );
   return given;
 }

@@ -1,4 +1,4 @@
-import { APPLICATION_SESSION_POLICY } from '../environments/session-policy.ts';
+import { environmentOf } from '../environments/environments.ts';
 import type { Ctx } from '../runtime/context.ts';
 import { listOwnOrganizations } from './session-terms.store.ts';
 
@@ -25,7 +25,8 @@ type Times = {
 export async function sessionTerms(ctx: Ctx, userId: string): Promise<SessionTerms> {
   const { environmentId } = ctx;
   const own = await listOwnOrganizations(ctx.db, { environmentId, userId });
-  const policies: Times[] = [APPLICATION_SESSION_POLICY];
+  const { settings } = await environmentOf(ctx);
+  const policies: Times[] = [settings.sessionPolicy];
   for (const { sessionPolicy } of own) if (sessionPolicy) policies.push(sessionPolicy);
   const idle = policies.flatMap(({ idleEnabled, idleMinutes }) =>
     idleEnabled && idleMinutes !== undefined ? [idleMinutes] : [],

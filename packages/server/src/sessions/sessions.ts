@@ -1,4 +1,3 @@
-import { APPLICATION_SESSION_POLICY } from '../environments/session-policy.ts';
 import type { Ctx } from '../runtime/context.ts';
 import { equalBytes, sha256 } from '../runtime/hash.ts';
 import { newId, newSecret } from '../runtime/ids.ts';
@@ -21,8 +20,6 @@ export type { Session, SignInMethod } from './sessions.store.ts';
 
 /** Name of the session cookie, without what the environment adds (AS-130). */
 export const SESSION_COOKIE = 'session';
-/** How long the browser may keep it: as long as a session can live. */
-export const SESSION_COOKIE_SECONDS = APPLICATION_SESSION_POLICY.absoluteMinutes * 60;
 
 const TOUCH_EVERY_MS = 60_000;
 const MOST_ACCOUNTS = 5;

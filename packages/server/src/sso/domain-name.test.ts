@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { DISPOSABLE_MAIL_DOMAINS, PUBLIC_MAIL_DOMAINS } from '../environments/mail-domains.ts';
 import { canonicalDomain, organizationDomain } from './domain-name.ts';
-import { DISPOSABLE_MAIL_DOMAINS, PUBLIC_MAIL_DOMAINS } from './mail-domains.ts';
 
 test('spellings of one domain are one domain: case, a dot at the end, other alphabets, full-width letters (SSO-47)', () => {
   const spellings = {

@@ -1,6 +1,6 @@
 import { domainToASCII } from 'node:url';
 import { parse } from 'tldts';
-import { DISPOSABLE_MAIL_DOMAINS, PUBLIC_MAIL_DOMAINS } from './mail-domains.ts';
+import { mailDomainKind } from '../environments/mail-domain-kind.ts';
 
 /** Why a text cannot be the domain of an organization. */
 export type DomainNameProblem =
@@ -43,14 +43,7 @@ export function organizationDomain(text: string): DomainName {
   const found = parse(domain, { allowPrivateDomains: true });
   if (found.isIp === true) return { kind: 'problem', problem: 'not-a-domain' };
   if (found.domain === null) return { kind: 'problem', problem: 'public-suffix' };
-  if (isBelow(domain, PUBLIC_MAIL_DOMAINS)) return { kind: 'problem', problem: 'public-mail' };
-  if (isBelow(domain, DISPOSABLE_MAIL_DOMAINS))
-    return { kind: 'problem', problem: 'disposable-mail' };
+  const kind = mailDomainKind(domain);
+  if (kind !== undefined) return { kind: 'problem', problem: `${kind}-mail` };
   return { kind: 'domain', domain };
-}
-
-/** Mail services give out names below their own too, so those are no better. */
-function isBelow(domain: string, listed: ReadonlySet<string>): boolean {
-  const labels = domain.split('.');
-  return labels.some((_label, index) => listed.has(labels.slice(index).join('.')));
 }

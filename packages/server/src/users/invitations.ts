@@ -23,7 +23,7 @@ import { noSuchMember, noSuchUser } from './user-errors.ts';
 import { membershipFacts } from './user-facts.ts';
 import { lockUser, type User, verifyEmail } from './users.store.ts';
 
-const DAY_MS = 86_400_000;
+const MINUTE_MS = 60_000;
 
 type Invited = { readonly organization: Organization; readonly user: User };
 
@@ -126,7 +126,7 @@ export async function acceptInvitation(
 
 async function newEnd(ctx: Ctx): Promise<Date> {
   const { settings } = await environmentOf(ctx);
-  return new Date(ctx.now().getTime() + settings.invitationDays * DAY_MS);
+  return new Date(ctx.now().getTime() + settings.invitationMinutes * MINUTE_MS);
 }
 
 async function tell(
@@ -140,20 +140,20 @@ async function tell(
 ): Promise<void> {
   const { token, expiresAt, inviterEmail } = by;
   const link = `${ctx.issuer}${INVITATION_PATH}/${token}`;
-  const days = Math.max(1, Math.round((expiresAt.getTime() - ctx.now().getTime()) / DAY_MS));
+  const minutes = Math.max(1, Math.round((expiresAt.getTime() - ctx.now().getTime()) / MINUTE_MS));
   const organizationName = organization.displayName;
   const builtIn = invitationMail({
     locale: 'en',
     organization: organizationName,
     inviter: inviterEmail,
     link,
-    days,
+    minutes,
     reference: ctx.requestId,
   });
   const { settings, displayName } = await environmentOf(ctx);
   const values = {
     link,
-    minutes: days * 1440,
+    minutes,
     user_email: user.email,
     user_name: user.name,
     app_name: settings.operatorName ?? displayName,

@@ -1,11 +1,12 @@
 import { environmentOf } from '../environments/environments.ts';
+import { blockedDomain } from '../environments/sign-up-rules.ts';
 import { ApiError } from '../http/api-error.ts';
 import { invalidField } from '../http/request-checks.ts';
 import { holdOrganization } from '../organizations/organizations.store.ts';
 import type { Organization } from '../organizations/organizations.ts';
 import { takeMemberRole, takeRoles, type WantedRole } from '../roles/assignments.store.ts';
 import type { Ctx } from '../runtime/context.ts';
-import { countMembers, hasOtherAdministrator } from './memberships.store.ts';
+import { countMembers, hasOtherAdministrator, hasOtherMembership } from './memberships.store.ts';
 import { noSuchOrganization } from './user-errors.ts';
 
 /**
@@ -26,7 +27,7 @@ export async function heldOrganization(ctx: Ctx, organizationId: string): Promis
  * @throws {ApiError} failed_precondition
  */
 export async function checkSeat(ctx: Ctx, organization: Organization): Promise<void> {
-  const most = organization.maxAllowedUsers ?? 0;
+  const most = organization.maxAllowedUsers ?? (await usualLimit(ctx)) ?? 0;
   if (most === 0) return;
   const { db, environmentId } = ctx;
   const by = { environmentId, organizationId: organization.id, now: ctx.now(), most };
@@ -35,6 +36,48 @@ export async function checkSeat(ctx: Ctx, organization: Organization): Promise<v
     'failed_precondition',
     'USER_LIMIT_REACHED',
     `the organization has its ${most} users, and no more are allowed`,
+  );
+}
+
+/** Of organizations that say nothing themselves. */
+async function usualLimit(ctx: Ctx): Promise<number | undefined> {
+  const { maxUsersEnabled, maxUsers } = (await environmentOf(ctx)).settings;
+  return maxUsersEnabled ? maxUsers : undefined;
+}
+
+/**
+ * Whether a person who is locked may belong to one more organization. Invitations that are over do not count.
+ *
+ * @throws {ApiError} failed_precondition
+ */
+export async function checkOtherMemberships(
+  ctx: Ctx,
+  by: { readonly organizationId: string; readonly userId: string },
+): Promise<void> {
+  if ((await environmentOf(ctx)).settings.multipleMemberships) return;
+  const { db, environmentId } = ctx;
+  if (!(await hasOtherMembership(db, { ...by, environmentId, now: ctx.now() }))) return;
+  throw new ApiError(
+    'failed_precondition',
+    'SINGLE_ORGANIZATION',
+    'the user belongs to another organization, and the environment allows one',
+  );
+}
+
+/**
+ * Whether somebody who is new may be invited with this address (FSA-61).
+ *
+ * @throws {ApiError} invalid_argument
+ */
+export async function checkInvitedDomain(ctx: Ctx, emailKey: string): Promise<void> {
+  const kind = blockedDomain((await environmentOf(ctx)).settings, emailKey);
+  if (kind === undefined) return;
+  throw invalidField(
+    'user.email',
+    kind === 'public'
+      ? 'is an address that anybody can get, and the environment does not accept those'
+      : 'is an address that is thrown away, and the environment does not accept those',
+    'email_domain_blocked',
   );
 }
 

@@ -196,6 +196,19 @@ export async function countMembers(
   return Number(rows[0]?.count ?? 0n);
 }
 
+/** Whether a person belongs to an organization besides this one, or is invited to one. */
+export async function hasOtherMembership(
+  db: Db,
+  by: MembershipKey & { readonly now: Date },
+): Promise<boolean> {
+  const rows = await db.rows(sql`
+    select 1 from memberships m
+      left join invitations i on m.status = 'PENDING_INVITE' and i.environment_id = m.environment_id and i.organization_id = m.organization_id and i.user_id = m.user_id
+     where m.environment_id = ${by.environmentId} and m.user_id = ${by.userId} and m.organization_id <> ${by.organizationId}
+       and (m.status <> 'PENDING_INVITE' or i.expires_at > ${by.now}) limit 1`);
+  return rows.length > 0;
+}
+
 /** Whether a person who keeps only these roles leaves no organization without an active member with the role of creators. */
 export async function hasOtherAdministrator(
   db: Db,

@@ -8,7 +8,9 @@ import { isUniqueViolation } from '../storage/db.ts';
 import type { EmailAddress } from './email-address.ts';
 import { invite } from './invitations.ts';
 import {
+  checkInvitedDomain,
   checkLastAdministrator,
+  checkOtherMemberships,
   checkSeat,
   firstRoleIds,
   heldOrganization,
@@ -66,6 +68,7 @@ export async function createUserAndMembership(
         const inside = withDb(ctx, tx);
         const organization = await heldOrganization(inside, organizationId);
         await checkSeat(inside, organization);
+        if (member.invite) await checkInvitedDomain(inside, person.address.key);
         const roleIds = await firstRoleIds(
           inside,
           organizationId,
@@ -116,7 +119,10 @@ export async function addMember(
       if (!found) throw noSuchUser();
       const known = await findMembership(tx, { environmentId, organizationId, userId: found.id });
       // Who is a member already is told so, also where there is no room for others.
-      if (!known) await checkSeat(inside, organization);
+      if (!known) {
+        await checkSeat(inside, organization);
+        await checkOtherMemberships(inside, { organizationId, userId: found.id });
+      }
       const verified = member.invite || found.emailVerified;
       const by = { environmentId, id: found.id, now: ctx.now(), signedIn: false };
       const user = (verified ? undefined : await verifyEmail(tx, by)) ?? found;

@@ -54,7 +54,7 @@ async function comeBack(
   const returned = await completeOwnSignIn(ctx, { login, partner, cookie: sessionCookie(request) });
   switch (returned.kind) {
     case 'signed-in':
-      setSessionCookie(request, reply, returned.cookie);
+      await setSessionCookie(ctx, request, reply, returned.cookie);
       return seeOther(reply, continuePath(login));
     case 'gone':
       return seeOther(reply, continuePath(login));

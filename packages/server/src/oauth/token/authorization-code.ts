@@ -75,15 +75,15 @@ async function authorizeCode(ctx: Ctx, request: GrantRequest): Promise<Authoriza
       await countCodeFailure(ctx.db, { environmentId: ctx.environmentId, codeHash });
     throw error;
   }
-  return authorizationFrom(ctx, request, code, mcpServer);
+  return await authorizationFrom(ctx, request, code, mcpServer);
 }
 
-function authorizationFrom(
+async function authorizationFrom(
   ctx: Ctx,
   request: GrantRequest,
   code: StoredCode,
   mcpServer: McpServer | undefined,
-): Authorization {
+): Promise<Authorization> {
   const { client, method } = request;
   const now = ctx.now();
   const lifetimes = refreshLifetimes(client, mcpServer, code.redirectUri);
@@ -100,7 +100,7 @@ function authorizationFrom(
     scopes: code.scopes,
     mcpServer,
     audience: mcpServer ? audienceOf(mcpServer) : [client.id],
-    lifetimeSeconds: accessTokenLifetime(client, mcpServer),
+    lifetimeSeconds: await accessTokenLifetime(ctx, client, mcpServer),
     revocationHandles: handlesOf(mcpServer, revocationHandle, code.live),
     person: { sessionId: code.sessionId, authenticatedAt: code.authenticatedAt, ...code.live.user },
     customClaims: code.live.customClaims,

@@ -68,7 +68,7 @@ async function authorizeMachine(ctx: Ctx, request: GrantRequest): Promise<Author
     ...machine(ctx, client, scopes, live, mcpServer.id),
     mcpServer,
     audience: audienceOf(mcpServer),
-    lifetimeSeconds: accessTokenLifetime(client, mcpServer),
+    lifetimeSeconds: await accessTokenLifetime(ctx, client, mcpServer),
     revocationHandles: [revocationHandle(live.revocationSecret, mcpServer.id)],
   };
 }

@@ -1,22 +1,26 @@
 import type { Client } from '../../clients/clients.ts';
-import { APPLICATION_SESSION_POLICY } from '../../environments/session-policy.ts';
+import { environmentOf } from '../../environments/environments.ts';
 import type { McpServer } from '../../mcp/mcp-servers.ts';
+import type { Ctx } from '../../runtime/context.ts';
 import { redirectKind } from '../redirect-uri.ts';
 
 const DAY = 86_400;
-/** Access tokens of applications, in seconds. */
-const APPLICATION_ACCESS_TOKEN = APPLICATION_SESSION_POLICY.accessTokenMinutes * 60;
 const APPLICATION_REFRESH = { idleSeconds: 30 * DAY, absoluteSeconds: 365 * DAY };
 /** AS-111: for clients that nobody vouches for and whose redirects any program on the machine can receive. */
 const NATIVE_ABSOLUTE = 90 * DAY;
 
-/** Seconds that an access token lives: the client's own setting, else the MCP server's (AS-118). */
-export function accessTokenLifetime(client: Client, mcpServer: McpServer | undefined): number {
-  return (
-    client.settings.accessTokenLifetime ??
-    mcpServer?.accessTokenLifetime ??
-    APPLICATION_ACCESS_TOKEN
-  );
+/**
+ * Seconds that an access token lives: the client's own setting, else the MCP server's (AS-118), else what the environment says
+ * of its applications (FSA-39).
+ */
+export async function accessTokenLifetime(
+  ctx: Pick<Ctx, 'db' | 'environmentId' | 'now'>,
+  client: Client,
+  mcpServer: McpServer | undefined,
+): Promise<number> {
+  const own = client.settings.accessTokenLifetime ?? mcpServer?.accessTokenLifetime;
+  if (own !== undefined) return own;
+  return (await environmentOf(ctx)).settings.sessionPolicy.accessTokenMinutes * 60;
 }
 
 /** Idle and absolute lifetime of a refresh family, in seconds (AS-111). */

@@ -59,7 +59,7 @@ async function authorizeRefreshToken(ctx: Ctx, request: GrantRequest): Promise<A
   refuseRepeated(request.form);
   const scopes = narrowScope(request.form.params['scope'], token.grant.scopes);
   await keepResource(ctx, request.form.resources, { mcpServer, resource: token.grant.resource });
-  return authorizationFrom(ctx, request, { presented, token, mcpServer, scopes });
+  return await authorizationFrom(ctx, request, { presented, token, mcpServer, scopes });
 }
 
 /** The token, if it is this client's at this issuer; another's is as good as unknown and nothing happens to it (AS-7, AS-112). */
@@ -159,7 +159,11 @@ function narrowScope(asked: string | undefined, granted: readonly string[]): rea
   return scopes;
 }
 
-function authorizationFrom(ctx: Ctx, request: GrantRequest, refresh: Refresh): Authorization {
+async function authorizationFrom(
+  ctx: Ctx,
+  request: GrantRequest,
+  refresh: Refresh,
+): Promise<Authorization> {
   const { client } = request;
   const { token, mcpServer, scopes } = refresh;
   const { grant, live } = token;
@@ -168,7 +172,7 @@ function authorizationFrom(ctx: Ctx, request: GrantRequest, refresh: Refresh): A
     scopes,
     mcpServer,
     audience: mcpServer ? audienceOf(mcpServer) : [client.id],
-    lifetimeSeconds: accessTokenLifetime(client, mcpServer),
+    lifetimeSeconds: await accessTokenLifetime(ctx, client, mcpServer),
     revocationHandles: handlesOf(mcpServer, grant.revocationHandle, live),
     person: { sessionId: grant.sessionId, authenticatedAt: grant.authenticatedAt, ...live.user },
     customClaims: live.customClaims,

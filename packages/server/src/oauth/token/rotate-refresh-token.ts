@@ -46,12 +46,13 @@ export async function rotate(
   const now = ctx.now();
   const salt = newSalt(ctx);
   const next = successorOf(ctx, presented, salt, ctx.secrets.keyId);
+  const grace = await graceSeconds(ctx, request.client, mcpServer);
   const rotated = await retryIds(() =>
     rotateRefreshToken(ctx.db, {
       ...gateOf(ctx, token),
       salt,
       ratchetKeyId: ctx.secrets.keyId,
-      graceEndsAt: new Date(now.getTime() + graceSeconds(request.client, mcpServer) * 1000),
+      graceEndsAt: new Date(now.getTime() + grace * 1000),
       method: request.method,
       network: ctx.network.address,
       userAgent: ctx.network.userAgent,
@@ -140,9 +141,13 @@ function gateOf(
 }
 
 /** Never above half of what the access tokens of this very client live (AS-109). */
-function graceSeconds(client: Client, mcpServer: McpServer | undefined): number {
+async function graceSeconds(
+  ctx: Ctx,
+  client: Client,
+  mcpServer: McpServer | undefined,
+): Promise<number> {
   const grace = mcpServer ? refreshGraceOf(mcpServer) : APPLICATION_GRACE_SECONDS;
-  return Math.min(grace, Math.floor(accessTokenLifetime(client, mcpServer) / 2));
+  return Math.min(grace, Math.floor((await accessTokenLifetime(ctx, client, mcpServer)) / 2));
 }
 
 function idleEnd(

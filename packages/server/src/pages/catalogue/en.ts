@@ -375,6 +375,14 @@ export const en = {
     one: 'The invitation can be accepted for {count} day.',
     other: 'The invitation can be accepted for {count} days.',
   },
+  'mail.invitation.hours': {
+    one: 'The invitation can be accepted for {count} hour.',
+    other: 'The invitation can be accepted for {count} hours.',
+  },
+  'mail.invitation.minutes': {
+    one: 'The invitation can be accepted for {count} minute.',
+    other: 'The invitation can be accepted for {count} minutes.',
+  },
   'mail.invitation.button': 'Open the invitation',
   'mail.invitation.ignore': "If you don't know what this is about, ignore this email.",
   'mail.reference': 'Reference {reference}',
