@@ -127,6 +127,38 @@ for (const engine of engines) {
   });
 }
 
+test('the sender has the name that the environment gives it; an own server that must not be dialled keeps its mails waiting (FSA-96)', async (t) => {
+  const sink = await startSink(t);
+  const { app, ctx, advance } = await post(await openTestDatabase(t, 'pglite'), sink.url);
+  const { environmentId } = ctx;
+  await app.db.rows(
+    sql`insert into email_settings values (${environmentId}, 'Ana''s Team', now())`,
+  );
+  await queueMail(ctx, outgoing(ctx, 'one@example.com'));
+  await sendMails(app);
+  assert.match(sink.received[0]?.data ?? '', /^From: "?Ana's Team"? <login@acme\.example>\r$/m);
+
+  const password = app.secrets.seal(
+    'secrets-at-rest',
+    { table: 'email_servers', environmentId, id: 'esr_100000000000000' },
+    Buffer.from('canary'),
+  );
+  await app.db.rows(sql`
+    insert into email_servers (environment_id, id, provider, enabled, host, port, username, password, from_email, from_name, created_at, updated_at)
+    values (${environmentId}, 'esr_100000000000000', 'OTHER', true, '10.0.0.1', 25, 'u', ${password}, 'a@b.example', 'A', now(), now())`);
+  await queueMail(ctx, outgoing(ctx, 'two@example.com'));
+  await sendMails(app);
+  const rows = await app.db.rows<{ last_error: string; waits: boolean }>(
+    sql`select last_error, next_attempt_at is not null as waits from mails where recipient = 'two@example.com'`,
+  );
+  assert.deepEqual(rows, [{ last_error: 'host: blocked-address', waits: true }]);
+  assert.equal(sink.received.length, 1, 'and nobody else delivers them');
+  await app.db.rows(sql`update email_servers set enabled = false`);
+  advance(10);
+  await sendMails(app);
+  assert.equal(sink.received.length, 2);
+});
+
 test('while the server is away a mail waits and is tried again later; after it has expired it is not (AS-147)', async (t) => {
   const sink = await startSink(t);
   const { app, ctx, advance } = await post(await openTestDatabase(t, 'pglite'), sink.url);
