@@ -1,4 +1,5 @@
 import {
+  type DescEnum,
   type DescField,
   type DescMessage,
   type DescMethod,
@@ -9,6 +10,7 @@ import {
   ScalarType,
 } from '@bufbuild/protobuf';
 import { ApiError } from './api-error.ts';
+import { invalidField } from './request-checks.ts';
 import type { Binding } from './rest-bindings.ts';
 
 export type RestInput = {
@@ -35,6 +37,7 @@ export function readRestInput(binding: Binding, input: RestInput): Message {
   binding.variables.forEach((path, index) => {
     put(method.input, json, path, [decodePart(input.variables[index] ?? '')], path.join('.'));
   });
+  checkNames(method.input, json, '');
   try {
     return fromJson(method.input, json, { ignoreUnknownFields: true });
   } catch (error) {
@@ -123,7 +126,7 @@ function scalarOf(field: DescField, value: string, whole: string): JsonValue {
   }
   if (field.enum && /^-?[0-9]{1,10}$/.test(value)) return Number(value);
   // Left out, a name that does not exist would ask for everything where it was to ask for less.
-  if (field.enum && !field.enum.values.some((known) => known.name === value))
+  if (field.enum && !hasName(field.enum, value))
     throw invalid(`"${whole}" has no value "${value.slice(0, 100)}"`);
   if (field.message?.typeName === 'google.protobuf.FieldMask') {
     return value.replace(/_([a-z0-9])/g, (_all, letter: string) => letter.toUpperCase());
@@ -145,6 +148,39 @@ function scalarTypeOf(field: DescField): ScalarType | undefined {
   if (field.scalar !== undefined) return field.scalar;
   const name = field.message?.typeName ?? '';
   return /^google\.protobuf\.\w+Value$/.test(name) ? field.message?.fields[0]?.scalar : undefined;
+}
+
+/**
+ * Refuses names that an enumeration does not have. The reader leaves them out like members that it does not know, and the call
+ * would mean something else than was asked: `FAIL_CLOSE` would set nothing.
+ */
+function checkNames(desc: DescMessage, json: JsonObject, prefix: string): void {
+  if (desc.typeName.startsWith('google.protobuf.')) return; // their JSON has a form of its own
+  for (const [name, value] of Object.entries(json)) {
+    const field = fieldOf(desc, name);
+    if (!field) continue;
+    const path = `${prefix}${field.name}`;
+    for (const [part, one] of partsOf(field, path, value)) {
+      if (field.enum && typeof one === 'string' && !hasName(field.enum, one))
+        throw invalidField(part, `has no value "${one.slice(0, 100)}"`, 'enum.defined_only');
+      if (field.message && isObject(one)) checkNames(field.message, one, `${part}.`);
+    }
+  }
+}
+
+/** What stands in a field, with the path of each: of a list or map its elements, of others the one value. */
+function partsOf(field: DescField, path: string, value: JsonValue): [string, JsonValue][] {
+  if (field.fieldKind === 'list')
+    return Array.isArray(value) ? value.map((one, at) => [`${path}[${at}]`, one]) : [];
+  if (field.fieldKind === 'map')
+    return isObject(value)
+      ? Object.entries(value).map(([at, one]) => [`${path}["${at}"]`, one])
+      : [];
+  return [[path, value]];
+}
+
+function hasName(desc: DescEnum, name: string): boolean {
+  return desc.values.some((known) => known.name === name);
 }
 
 function fieldOf(desc: DescMessage | DescMethod['input'], name: string): DescField | undefined {
