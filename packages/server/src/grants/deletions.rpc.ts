@@ -4,6 +4,7 @@ import type { Slice } from '../http/calls.ts';
 import { checkId } from '../http/request-checks.ts';
 import { keyOf as organizationKeyOf } from '../organizations/organization-input.ts';
 import { noSuchOrganization } from '../organizations/organization-outcome.ts';
+import { ceilingOf } from '../users/privilege-ceiling.ts';
 import { keyOf } from '../users/user-input.ts';
 import { deleteUser, removeMember, removeOrganization } from './deletions.ts';
 
@@ -14,9 +15,10 @@ export const userDeletionsRpc: Slice<typeof UserService> = {
     return {};
   },
 
-  async deleteMembership(ctx, { organizationId, identities, cascade }) {
+  async deleteMembership(ctx, { organizationId, identities, cascade }, { caller }) {
     checkId('organization_id', organizationId, 'org');
-    await removeMember(ctx, organizationId, keyOf(identities), cascade ?? true);
+    const how = { cascade: cascade ?? true, ceiling: ceilingOf(caller) };
+    await removeMember(ctx, organizationId, keyOf(identities), how);
     return {};
   },
 };

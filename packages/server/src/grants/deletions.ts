@@ -9,7 +9,8 @@ import {
 import { organizationFacts } from '../organizations/organizations.ts';
 import { type Ctx, withDb } from '../runtime/context.ts';
 import { checkLastAdministrator, heldOrganization } from '../users/membership-rules.ts';
-import { membershipsOfUser } from '../users/memberships.store.ts';
+import { findMembership, membershipsOfUser } from '../users/memberships.store.ts';
+import { type Ceiling, checkCeiling } from '../users/privilege-ceiling.ts';
 import { noSuchMember, noSuchUser } from '../users/user-errors.ts';
 import { membershipFacts } from '../users/user-facts.ts';
 import { findUserBy, type User, type UserKey } from '../users/users.store.ts';
@@ -58,13 +59,14 @@ export async function deleteUser(ctx: Ctx, key: UserKey): Promise<void> {
  * Ends a membership: its roles, sessions, grants and API keys in that organization. Whoever has no other one is deleted, unless
  * the environment keeps such people or the call says not to (FSA-66).
  *
- * @throws {ApiError} not_found: no such organization, person or membership; failed_precondition: the last administrator
+ * @throws {ApiError} not_found: no such organization, person or membership; failed_precondition: the last administrator;
+ * permission_denied: see `checkCeiling`
  */
 export async function removeMember(
   ctx: Ctx,
   organizationId: string,
   key: UserKey,
-  cascade: boolean,
+  { cascade, ceiling }: { readonly cascade: boolean; readonly ceiling: Ceiling },
 ): Promise<void> {
   const { environmentId } = ctx;
   await ctx.db.transaction(async (tx) => {
@@ -73,6 +75,12 @@ export async function removeMember(
     const user = await lockedUser(inside, key);
     const userIds = [user.id];
     const member = { environmentId, organizationId, userId: user.id };
+    const roles = ceiling ? ((await findMembership(tx, member))?.roles ?? []) : [];
+    await checkCeiling(
+      inside,
+      ceiling,
+      roles.map(({ id }) => id),
+    );
     await checkLastAdministrator(inside, member, []);
     if (!(await deleteMembershipRow(tx, member))) throw noSuchMember();
     const type = 'user.organization_membership_deleted';

@@ -6,6 +6,7 @@ import { organizationExists } from '../roles/roles.store.ts';
 import type { Ctx } from '../runtime/context.ts';
 import { findMembership, type Membership } from './memberships.store.ts';
 import { assignRoles, withdrawRole } from './memberships.ts';
+import { ceilingOf } from './privilege-ceiling.ts';
 import { noSuchMember, noSuchOrganization, noSuchUser } from './user-errors.ts';
 import { wantedRoles } from './user-input.ts';
 import { memberRoleMessage } from './user-message.ts';
@@ -18,23 +19,23 @@ export const memberRolesRpc: Slice<typeof UserService> = {
     return { roles: roles.map(memberRoleMessage) };
   },
 
-  async assignUserRoles(ctx, { organizationId, userId, roles }) {
+  async assignUserRoles(ctx, { organizationId, userId, roles }, { caller }) {
     checkKey(organizationId, userId);
     if (roles.length === 0) throw invalidField('roles', 'is missing', 'required');
     const wanted = wantedRoles(
       'roles',
       roles.map(({ id, roleName }) => ({ id, name: roleName })),
     );
-    await assignRoles(ctx, organizationId, userId, wanted);
+    await assignRoles(ctx, organizationId, userId, wanted, ceilingOf(caller));
     const member = await memberOf(ctx, organizationId, userId);
     return { roles: member.roles.map(memberRoleMessage) };
   },
 
-  async removeUserRole(ctx, { organizationId, userId, roleName }) {
+  async removeUserRole(ctx, { organizationId, userId, roleName }, { caller }) {
     checkKey(organizationId, userId);
     checkText('', { role_name: roleName });
     if (roleName === '') throw invalidField('role_name', 'is missing', 'required');
-    await withdrawRole(ctx, organizationId, userId, roleName);
+    await withdrawRole(ctx, organizationId, userId, roleName, ceilingOf(caller));
     return {};
   },
 

@@ -10,6 +10,7 @@ import {
   createUserAndMembership,
   type NewMember,
 } from './memberships.ts';
+import { ceilingOf } from './privilege-ceiling.ts';
 import { emailOf, keyOf, newMembers, type SentRole, wantedRoles } from './user-input.ts';
 import { userWithMemberships } from './user-message.ts';
 
@@ -36,14 +37,15 @@ export const membershipsRpc: Slice<typeof UserService> = {
     return { user: await userWithMemberships(ctx, user) };
   },
 
-  async updateMembership(ctx, { organizationId, identities, membership }) {
+  async updateMembership(ctx, { organizationId, identities, membership }, { caller }) {
     checkId('organization_id', organizationId, 'org');
     const key = keyOf(identities);
     if (!membership) throw invalidField('membership', 'is missing', 'required');
     const { metadata } = membership;
     checkText('membership.', { metadata: Object.entries(metadata).flat() });
     const roles = wantedRoles('membership.roles', membership.roles);
-    const user = await changeMembership(ctx, organizationId, key, { roles, metadata });
+    const change = { roles, metadata };
+    const user = await changeMembership(ctx, organizationId, key, change, ceilingOf(caller));
     return { user: await userWithMemberships(ctx, user) };
   },
 

@@ -26,6 +26,7 @@ import {
   removeMemberRole,
   updateMembershipRow,
 } from './memberships.store.ts';
+import { type Ceiling, checkCeiling } from './privilege-ceiling.ts';
 import { duplicateOf, noSuchMember, noSuchUser } from './user-errors.ts';
 import { membershipFacts, userFacts } from './user-facts.ts';
 import {
@@ -167,7 +168,7 @@ async function enroll(ctx: Ctx, { organization, user, roleIds, member }: Enrolme
  * none are.
  *
  * @throws {ApiError} not_found: no such organization, person or membership; invalid_argument: a role does not exist;
- * failed_precondition: the last administrator
+ * failed_precondition: the last administrator; permission_denied: see `checkCeiling`
  */
 export async function changeMembership(
   ctx: Ctx,
@@ -177,12 +178,15 @@ export async function changeMembership(
     readonly roles: readonly WantedRole[];
     readonly metadata: Readonly<Record<string, string>>;
   },
+  ceiling: Ceiling,
 ): Promise<User> {
   const metadata = Object.keys(change.metadata).length > 0 ? change.metadata : undefined;
-  return await withMember(ctx, organizationId, key, async (inside, member) => {
+  const whose = { organizationId, key, ceiling };
+  return await withMember(ctx, whose, async (inside, member) => {
     const { db } = inside;
     if (change.roles.length > 0) {
       const roleIds = await roleIdsOf(inside, organizationId, change.roles, 'membership.roles');
+      await checkCeiling(inside, ceiling, roleIds);
       await addMemberRoles(db, { ...member.key, roleIds });
       await guardAdministrator(inside, member, roleIds);
       await keepMemberRoles(db, { ...member.key, roleIds });
@@ -196,16 +200,20 @@ export async function changeMembership(
 /**
  * Adds roles to those that a member has.
  *
- * @throws {ApiError} not_found: no such organization, person or membership; invalid_argument: a role does not exist
+ * @throws {ApiError} not_found: no such organization, person or membership; invalid_argument: a role does not exist;
+ * permission_denied: see `checkCeiling`
  */
 export async function assignRoles(
   ctx: Ctx,
   organizationId: string,
   userId: string,
   roles: readonly WantedRole[],
+  ceiling: Ceiling,
 ): Promise<void> {
-  await withMember(ctx, organizationId, { id: userId }, async (inside, { key }) => {
+  const whose = { organizationId, key: { id: userId }, ceiling };
+  await withMember(ctx, whose, async (inside, { key }) => {
     const roleIds = await roleIdsOf(inside, organizationId, roles, 'roles');
+    await checkCeiling(inside, ceiling, roleIds);
     await addMemberRoles(inside.db, { ...key, roleIds });
     await updateMembershipRow(inside.db, { ...key, now: ctx.now() });
     return true;
@@ -216,15 +224,17 @@ export async function assignRoles(
  * Takes a role from a member, who must have it directly.
  *
  * @throws {ApiError} not_found: no such organization, person or membership, or the member does not have the role;
- * failed_precondition: the last administrator
+ * failed_precondition: the last administrator; permission_denied: see `checkCeiling`
  */
 export async function withdrawRole(
   ctx: Ctx,
   organizationId: string,
   userId: string,
   roleName: string,
+  ceiling: Ceiling,
 ): Promise<void> {
-  await withMember(ctx, organizationId, { id: userId }, async (inside, member) => {
+  const whose = { organizationId, key: { id: userId }, ceiling };
+  await withMember(ctx, whose, async (inside, member) => {
     const name = roleName.toLowerCase();
     const role = member.membership.roles.find((one) => one.name.toLowerCase() === name);
     const left = member.membership.roles.flatMap(({ id }) => (id === role?.id ? [] : [id]));
@@ -252,20 +262,22 @@ type Member = {
 /** Runs a change of one membership, which nobody else changes meanwhile, and says so unless it was none. */
 async function withMember(
   ctx: Ctx,
-  organizationId: string,
-  userKey: UserKey,
+  whose: { readonly organizationId: string; readonly key: UserKey; readonly ceiling: Ceiling },
   change: (inside: Ctx, member: Member) => Promise<boolean>,
 ): Promise<User> {
   const { environmentId } = ctx;
+  const { organizationId, ceiling } = whose;
   return await ctx.db.transaction(async (tx) => {
     const inside = withDb(ctx, tx);
     const organization = await heldOrganization(inside, organizationId);
-    const user = await findUserBy(tx, { environmentId, key: userKey });
+    const user = await findUserBy(tx, { environmentId, key: whose.key });
     if (!user) throw noSuchUser();
     const key = { environmentId, organizationId, userId: user.id };
     if (!(await lockMembership(tx, key))) throw noSuchMember();
     const membership = await findMembership(tx, key);
     if (!membership) throw noSuchMember();
+    const roleIds = membership.roles.map(({ id }) => id);
+    await checkCeiling(inside, ceiling, roleIds);
     if (!(await change(inside, { key, membership }))) return user;
     const type = 'user.organization_membership_updated';
     const data = membershipFacts(organization, user);
