@@ -1,4 +1,3 @@
-import type { JsonObject } from '@bufbuild/protobuf';
 import { eventOf, eventSql } from '../events/events.ts';
 import type { Ctx } from '../runtime/context.ts';
 import { rowCache } from '../storage/row-cache.ts';
@@ -149,7 +148,7 @@ async function note(
 export async function tryInterceptor(
   ctx: Ctx,
   interceptor: Interceptor,
-  given: JsonObject,
+  given: JsonMembers,
 ): Promise<Asked> {
   const { interceptor_context: context, data } = given;
   return await askInterceptor(

@@ -1,17 +1,36 @@
-import {
-  AuthConfigType,
-  type Config,
-  type CreateInterceptor,
-  FailurePolicy,
-  TriggerPoint,
-  type UpdateInterceptor,
-} from '@gatewarden/contract/scalekit/v1/interceptors/interceptors_pb';
 import { checkText, invalidField } from '../http/request-checks.ts';
 import type { Ctx } from '../runtime/context.ts';
 import { fetchUrlProblem } from '../runtime/safe-fetch-url.ts';
-import { HIDDEN, triggerPointName } from './interceptor-message.ts';
 import type { Interceptor, InterceptorAuth } from './interceptors.store.ts';
 import type { InterceptorChange, InterceptorInput } from './interceptors.ts';
+
+/** What a caller sends of an interceptor; enumerations by their names. */
+export type SentInterceptor = {
+  readonly displayName?: string | undefined;
+  readonly description?: string | undefined;
+  readonly triggerPoint?: string | undefined;
+  readonly apiUrl?: string | undefined;
+  readonly timeoutMs?: bigint | undefined;
+  readonly failurePolicy?: string | undefined;
+  readonly requestTemplate?: string | undefined;
+  readonly responseTemplate?: string | undefined;
+  readonly config?: SentConfig | undefined;
+};
+type SentConfig = {
+  readonly authConfig?:
+    | { readonly type: string; readonly apiKey?: SentApiKey; readonly oauth2?: SentOauth2 }
+    | undefined;
+};
+type SentApiKey = { readonly apiKey: string; readonly headerName: string };
+type SentOauth2 = {
+  readonly tokenUrl: string;
+  readonly clientId: string;
+  readonly clientSecret: string;
+  readonly scope: string;
+};
+
+/** How a secret is shown that was given once: nobody can send this for a new one by accident. */
+export const HIDDEN = '********';
 
 const DEFAULT_TIMEOUT_MS = 10_000;
 /** A header's name, not one that the request has anyway (RFC 9110 §5.6.2). */
@@ -22,8 +41,9 @@ const TAKEN_HEADER =
 const HEADER_VALUE = /^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/;
 
 /** @throws {ApiError} invalid_argument */
-export function newInterceptor(ctx: Ctx, sent: CreateInterceptor): InterceptorInput {
-  checkText('interceptor.', { display_name: sent.displayName, description: sent.description });
+export function newInterceptor(ctx: Ctx, sent: SentInterceptor): InterceptorInput {
+  const { displayName = '', description = '' } = sent;
+  checkText('interceptor.', { display_name: displayName, description });
   refuseTemplates(sent);
   if (sent.apiUrl === undefined)
     throw invalidField('interceptor.api_url', 'is missing', 'required');
@@ -34,12 +54,12 @@ export function newInterceptor(ctx: Ctx, sent: CreateInterceptor): InterceptorIn
       'required',
     );
   return {
-    displayName: sent.displayName,
-    description: sent.description,
-    triggerPoint: askedPoint(sent.triggerPoint),
+    displayName,
+    description,
+    triggerPoint: askedPoint(sent.triggerPoint ?? ''),
     url: checkedUrl(ctx, 'interceptor.api_url', sent.apiUrl),
     timeoutMs: Number(sent.timeoutMs ?? DEFAULT_TIMEOUT_MS),
-    failOpen: sent.failurePolicy === FailurePolicy.FAIL_OPEN,
+    failOpen: sent.failurePolicy === 'FAIL_OPEN',
     ...authOf(ctx, sent.config, undefined),
   };
 }
@@ -47,7 +67,7 @@ export function newInterceptor(ctx: Ctx, sent: CreateInterceptor): InterceptorIn
 /** @throws {ApiError} invalid_argument */
 export function interceptorChange(
   ctx: Ctx,
-  sent: UpdateInterceptor,
+  sent: SentInterceptor,
   current: Interceptor,
 ): InterceptorChange {
   checkText('interceptor.', {
@@ -66,7 +86,7 @@ export function interceptorChange(
     }),
     ...(sent.timeoutMs !== undefined && { timeoutMs: Number(sent.timeoutMs) }),
     ...(sent.failurePolicy !== undefined && {
-      failOpen: sent.failurePolicy === FailurePolicy.FAIL_OPEN,
+      failOpen: sent.failurePolicy === 'FAIL_OPEN',
     }),
     ...(sent.config && authOf(ctx, sent.config, current)),
   };
@@ -90,14 +110,14 @@ function refuseTemplates(sent: {
 }
 
 /** One that this server asks at; another would be set up and never called. */
-function askedPoint(value: TriggerPoint): string {
-  if (value === TriggerPoint.ACCESS_TOKEN_CREATION)
+function askedPoint(name: string): string {
+  if (name === 'ACCESS_TOKEN_CREATION')
     throw invalidField(
       'interceptor.trigger_point',
       'nothing is asked then: PRE_SESSION_CREATION and PRE_M2M_TOKEN_CREATION decide about claims',
       'enum.defined_only',
     );
-  return triggerPointName(value);
+  return name;
 }
 
 function checkedUrl(ctx: Ctx, field: string, url: string): string {
@@ -111,45 +131,34 @@ function checkedUrl(ctx: Ctx, field: string, url: string): string {
 type Auth = { auth: InterceptorAuth | undefined; authSecret: string | undefined };
 
 /** A config without authentication takes away what there was. The hidden form of a secret leaves it as it is. */
-function authOf(ctx: Ctx, config: Config | undefined, current: Interceptor | undefined): Auth {
-  const sent = config?.authConfig?.authConfig;
-  const type = config?.authConfig?.authConfigType;
+function authOf(ctx: Ctx, config: SentConfig | undefined, current: Interceptor | undefined): Auth {
+  const sent = config?.authConfig;
   const field = 'interceptor.config.auth_config';
-  switch (sent?.case) {
-    case undefined:
-      if (config?.authConfig)
-        throw invalidField(field, 'must have api_key or oauth2', 'oneof.required');
-      return { auth: undefined, authSecret: undefined };
-    case 'apiKey': {
-      if (type !== AuthConfigType.API_KEY)
-        throw invalidField(`${field}.auth_config_type`, 'must be API_KEY with api_key', 'value');
-      const { apiKey, headerName } = sent.value;
-      if (!HEADER_NAME.test(headerName) || TAKEN_HEADER.test(headerName))
-        throw invalidField(`${field}.api_key.header_name`, 'is no header of your own', 'header');
-      if (!HEADER_VALUE.test(apiKey))
-        throw invalidField(
-          `${field}.api_key.api_key`,
-          'must be visible ASCII characters',
-          'header',
-        );
-      const auth = { kind: 'api-key', headerName } as const;
-      return { auth, authSecret: secretOf(`${field}.api_key.api_key`, apiKey, auth, current) };
-    }
-    case 'oauth2': {
-      if (type !== AuthConfigType.OAUTH2)
-        throw invalidField(`${field}.auth_config_type`, 'must be OAUTH2 with oauth2', 'value');
-      const { tokenUrl, clientId, clientSecret, scope } = sent.value;
-      checkText(`${field}.oauth2.`, { client_id: clientId, client_secret: clientSecret, scope });
-      const auth = {
-        kind: 'oauth2',
-        tokenUrl: checkedUrl(ctx, `${field}.oauth2.token_url`, tokenUrl),
-        clientId,
-        scope,
-      } as const;
-      const secretField = `${field}.oauth2.client_secret`;
-      return { auth, authSecret: secretOf(secretField, clientSecret, auth, current) };
-    }
+  if (!sent) return { auth: undefined, authSecret: undefined };
+  if (sent.apiKey) {
+    if (sent.type !== 'API_KEY')
+      throw invalidField(`${field}.auth_config_type`, 'must be API_KEY with api_key', 'value');
+    const { apiKey, headerName } = sent.apiKey;
+    if (!HEADER_NAME.test(headerName) || TAKEN_HEADER.test(headerName))
+      throw invalidField(`${field}.api_key.header_name`, 'is no header of your own', 'header');
+    if (!HEADER_VALUE.test(apiKey))
+      throw invalidField(`${field}.api_key.api_key`, 'must be visible ASCII characters', 'header');
+    const auth = { kind: 'api-key', headerName } as const;
+    return { auth, authSecret: secretOf(`${field}.api_key.api_key`, apiKey, auth, current) };
   }
+  if (!sent.oauth2) throw invalidField(field, 'must have api_key or oauth2', 'oneof.required');
+  if (sent.type !== 'OAUTH2')
+    throw invalidField(`${field}.auth_config_type`, 'must be OAUTH2 with oauth2', 'value');
+  const { tokenUrl, clientId, clientSecret, scope } = sent.oauth2;
+  checkText(`${field}.oauth2.`, { client_id: clientId, client_secret: clientSecret, scope });
+  const auth = {
+    kind: 'oauth2',
+    tokenUrl: checkedUrl(ctx, `${field}.oauth2.token_url`, tokenUrl),
+    clientId,
+    scope,
+  } as const;
+  const secretField = `${field}.oauth2.client_secret`;
+  return { auth, authSecret: secretOf(secretField, clientSecret, auth, current) };
 }
 
 /**

@@ -1,20 +1,31 @@
 import type { JsonObject } from '@bufbuild/protobuf';
 import {
+  AuthConfigType,
+  type CreateInterceptor,
+  FailurePolicy,
   type InterceptorService,
   InterceptorType,
+  TriggerPoint,
+  type UpdateInterceptor,
 } from '@gatewarden/contract/scalekit/v1/interceptors/interceptors_pb';
 import { ApiError } from '../http/api-error.ts';
 import type { Slice } from '../http/calls.ts';
 import { pageOf, readPage } from '../http/paging.ts';
 import { checkId, invalidField } from '../http/request-checks.ts';
+import { timestampOf } from '../http/timestamps.ts';
 import type { Ctx } from '../runtime/context.ts';
 import { tryInterceptor } from './intercept.ts';
-import { interceptorChange, newInterceptor } from './interceptor-input.ts';
-import { interceptorMessage, triggerPointName } from './interceptor-message.ts';
+import {
+  HIDDEN,
+  interceptorChange,
+  newInterceptor,
+  type SentInterceptor,
+} from './interceptor-input.ts';
 import {
   countInterceptors,
   findInterceptor,
   type Interceptor,
+  type InterceptorAuth,
   listInterceptorPage,
 } from './interceptors.store.ts';
 import {
@@ -30,7 +41,7 @@ export const interceptorsRpc: Slice<typeof InterceptorService> = {
     if (!sent) throw invalidField('interceptor', 'is missing', 'required');
     if ((sent.interceptorType ?? InterceptorType.AUTH) !== InterceptorType.AUTH)
       throw invalidField('interceptor.interceptor_type', 'must be AUTH', 'enum.defined_only');
-    const made = await createInterceptor(ctx, newInterceptor(ctx, sent));
+    const made = await createInterceptor(ctx, newInterceptor(ctx, sentOf(sent)));
     if (!made)
       throw new ApiError(
         'failed_precondition',
@@ -66,7 +77,7 @@ export const interceptorsRpc: Slice<typeof InterceptorService> = {
     checkId('id', id, 'icp');
     if (!sent) throw invalidField('interceptor', 'is missing', 'required');
     const changed = await changeInterceptor(ctx, id, (current) =>
-      interceptorChange(ctx, sent, current),
+      interceptorChange(ctx, sentOf(sent), current),
     );
     if (!changed) throw noSuchInterceptor();
     return { interceptor: interceptorMessage(changed) };
@@ -124,4 +135,92 @@ async function existing(ctx: Ctx, id: string): Promise<Interceptor> {
 
 function noSuchInterceptor(): ApiError {
   return new ApiError('not_found', 'INTERCEPTOR_NOT_FOUND', 'there is no such interceptor');
+}
+
+/** What was sent, in our own words. */
+function sentOf(sent: CreateInterceptor | UpdateInterceptor): SentInterceptor {
+  const { displayName, description, apiUrl, timeoutMs, requestTemplate, responseTemplate } = sent;
+  const config = sent.config?.authConfig;
+  const auth = config?.authConfig;
+  return {
+    displayName,
+    description,
+    apiUrl,
+    timeoutMs,
+    requestTemplate,
+    responseTemplate,
+    triggerPoint: sent.triggerPoint === undefined ? undefined : triggerPointName(sent.triggerPoint),
+    failurePolicy:
+      sent.failurePolicy === undefined
+        ? undefined
+        : sent.failurePolicy === FailurePolicy.FAIL_OPEN
+          ? 'FAIL_OPEN'
+          : 'FAIL_CLOSED',
+    config: sent.config && {
+      authConfig: config && {
+        type:
+          config.authConfigType === AuthConfigType.API_KEY
+            ? 'API_KEY'
+            : config.authConfigType === AuthConfigType.OAUTH2
+              ? 'OAUTH2'
+              : '',
+        ...(auth?.case === 'apiKey' && { apiKey: auth.value }),
+        ...(auth?.case === 'oauth2' && { oauth2: auth.value }),
+      },
+    },
+  };
+}
+
+/** An interceptor as the contract has it; secrets that somebody gave are hidden. */
+export function interceptorMessage(interceptor: Interceptor) {
+  const { id, displayName, description, enabled, secretId, secretSuffix } = interceptor;
+  return {
+    id,
+    displayName,
+    description,
+    triggerPoint: triggerPointOf(interceptor.triggerPoint),
+    interceptorType: InterceptorType.AUTH,
+    apiUrl: interceptor.url,
+    timeoutMs: BigInt(interceptor.timeoutMs),
+    failurePolicy: interceptor.failOpen ? FailurePolicy.FAIL_OPEN : FailurePolicy.FAIL_CLOSED,
+    secretId,
+    secretSuffix,
+    enabled,
+    createdAt: timestampOf(interceptor.createdAt),
+    updatedAt: timestampOf(interceptor.updatedAt),
+    ...(interceptor.auth && { config: { authConfig: authMessage(interceptor.auth) } }),
+    ...(interceptor.lastExecutedAt && { lastExecutedAt: timestampOf(interceptor.lastExecutedAt) }),
+  };
+}
+
+function authMessage(auth: InterceptorAuth) {
+  if (auth.kind === 'api-key')
+    return {
+      authConfigType: AuthConfigType.API_KEY,
+      authConfig: {
+        case: 'apiKey' as const,
+        value: { apiKey: HIDDEN, headerName: auth.headerName },
+      },
+    };
+  const { tokenUrl, clientId, scope } = auth;
+  return {
+    authConfigType: AuthConfigType.OAUTH2,
+    authConfig: {
+      case: 'oauth2' as const,
+      value: { tokenUrl, clientId, clientSecret: HIDDEN, scope },
+    },
+  };
+}
+
+function triggerPointOf(name: string): TriggerPoint {
+  const found = Object.entries(TriggerPoint).find(([known]) => known === name)?.[1];
+  if (found === undefined) throw new Error(`"${name}" is no trigger point`);
+  return found;
+}
+
+/** Its name as it is stored and sent. */
+export function triggerPointName(value: TriggerPoint): string {
+  const found = Object.entries(TriggerPoint).find(([, known]) => known === value)?.[0];
+  if (found === undefined) throw new Error(`${value} is no trigger point`);
+  return found;
 }

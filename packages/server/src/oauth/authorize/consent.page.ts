@@ -2,7 +2,6 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { type Client, isOfEnvironment } from '../../clients/client.ts';
 import { rememberedConsent } from '../../grants/grants.ts';
 import { readForm } from '../../http/forms.ts';
-import { logFailure } from '../../login/auth-requests.ts';
 import { CSRF_FIELD, checkPost, csrfToken, type FormBinding } from '../../login/csrf.ts';
 import { continuePath, factsOf, loginPath, ownLogin } from '../../login/login-requests.ts';
 import { PageError } from '../../login/page-error.ts';
@@ -11,12 +10,12 @@ import { consentPage } from '../../pages/consent.ts';
 import { nothingAllowedPage } from '../../pages/nothing-allowed.ts';
 import { redirectTarget } from '../../pages/redirect-target.ts';
 import type { App, Ctx } from '../../runtime/context.ts';
-import type { OAuthErrorCode } from '../oauth-error.ts';
 import { redirectKind } from '../redirect-uri.ts';
 import { answerUri, environmentName, mayRedirectError } from './answer.ts';
 import { boxesOf, chosenScopes, consentModel, shownOf } from './consent-model.ts';
 import { type DecisionOutcome, decide, mayBeRemembered, type StandingConsent } from './decide.ts';
 import { openPendingConsent, type PendingConsent } from './pending-consent.ts';
+import { sendError } from './send-error.ts';
 
 type SignedIn = NonNullable<PendingConsent['signedIn']>;
 
@@ -204,36 +203,6 @@ async function sendOutcome(
 }
 
 /** An answer without the person, for `prompt=none` (AS-28). */
-/** Sends the client an error of the authorization endpoint, and writes it down; to a client that is not trusted by a link (AS-144). */
-export async function sendError(
-  ctx: Ctx,
-  reply: FastifyReply,
-  pending: PendingConsent,
-  code: OAuthErrorCode,
-  description: string,
-): Promise<FastifyReply> {
-  await logFailure(ctx, pending.login, {
-    type: 'authorization.refused',
-    reason: code,
-    userId: pending.signedIn?.user.id,
-  });
-  const returnUrl = answerUri(ctx, pending.to, { error: code, error_description: description });
-  if (await mayRedirectError(ctx, pending.to, pending.signedIn?.user.id))
-    return seeOther(reply, returnUrl);
-  const redirect = redirectTarget(pending.login.redirectUri);
-  throw new PageError(
-    {
-      kind: 'untrusted-client',
-      clientName: pending.client.name,
-      redirect,
-      code,
-      description,
-      ...(redirect.kind === 'web' ? { returnUrl } : {}),
-    },
-    factsOf(pending.login),
-  );
-}
-
 /** A request that began at one issuer does not go on at another one's address (AS-7). */
 async function checkPath(
   ctx: Ctx,

@@ -9,8 +9,8 @@ import { findPartnerLogin, type PartnerLogin } from '../../login/partner-logins.
 import { signInTo } from '../../pages/purpose.ts';
 import type { App, Ctx } from '../../runtime/context.ts';
 import { sha256 } from '../../runtime/hash.ts';
-import { sendError } from './consent.page.ts';
 import { openPendingConsent } from './pending-consent.ts';
+import { sendError } from './send-error.ts';
 
 const STATE = /^[A-Za-z0-9_-]{43}$/;
 const CONNECTION = /^conn_[0-9]{15,19}$/;
