@@ -62,7 +62,7 @@ function dependable(wire: Transport, settings: CallSettings): Transport {
       for (;;) {
         let bearer: string;
         try {
-          bearer = await within(signal, token.current());
+          bearer = await within(signal, token.current);
         } catch (error) {
           // Nothing of the call itself was sent yet, so it does not matter which one it is.
           if (isUnavailable(error) && (await waited())) continue;
@@ -122,16 +122,16 @@ function headersOf(given: HeadersInit | undefined, bearer: string): Headers {
 }
 
 /** A renewal is everybody's: who no longer waits leaves it running for the others. */
-async function within<T>(signal: AbortSignal | undefined, work: Promise<T>): Promise<T> {
-  if (!signal) return await work;
+async function within<T>(signal: AbortSignal | undefined, begin: () => Promise<T>): Promise<T> {
+  if (!signal) return await begin();
+  if (signal.aborted) throw aborted();
   let abort = (): void => undefined;
   const ended = new Promise<never>((_resolve, reject) => {
     abort = () => reject(aborted());
   });
-  if (signal.aborted) abort();
   signal.addEventListener('abort', abort, { once: true });
   try {
-    return await Promise.race([work, ended]);
+    return await Promise.race([begin(), ended]);
   } finally {
     signal.removeEventListener('abort', abort);
   }

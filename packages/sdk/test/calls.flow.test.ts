@@ -54,6 +54,26 @@ test('a token that the server no longer takes is renewed once for all calls that
   assert.equal(net.tokens(), 2);
 });
 
+test('a refusal that arrives after the renewal does not throw the new token away', async () => {
+  const { sdk, net } = site.client({ now: () => new Date() });
+  await sdk.organization.getOrganization(acme);
+  site.gatewarden.clock.advance({ days: 2 });
+  const gate = Promise.withResolvers<undefined>();
+  let calls = 0;
+  net.fault = async (path, init) => {
+    calls += 1;
+    if (calls > 1) return undefined;
+    const late = await fetch(`${site.gatewarden.url}${path}`, init);
+    await gate.promise;
+    return late;
+  };
+  const slow = sdk.organization.getOrganization(acme);
+  await sdk.organization.getOrganization(acme);
+  gate.resolve(undefined);
+  assert.equal((await slow).organization?.id, acme);
+  assert.equal(net.tokens(), 2);
+});
+
 test('a token is renewed before it ends, so that no call is refused for it', async () => {
   const { sdk, net } = site.client();
   await sdk.organization.getOrganization(acme);
@@ -190,6 +210,7 @@ test('an aborted call ends at once: before it, on its way, and between two attem
     sdk.organization.getOrganization(acme, { signal: AbortSignal.abort() }),
   );
   assert.ok(before instanceof ScalekitCancelledException);
+  assert.deepEqual(net.paths, [], 'nothing was sent for it');
   await sdk.organization.getOrganization(acme);
   for (const fault of [silence, () => badGateway()]) {
     net.fault = fault;
