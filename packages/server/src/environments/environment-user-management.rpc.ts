@@ -52,7 +52,7 @@ async function write(
       block_public_email_domains: settings.blockPublicEmailDomains,
       block_disposable_email_domains: settings.blockDisposableEmailDomains,
       enable_max_users_limit: settings.maxUsersEnabled,
-      max_users_limit: settings.maxUsers,
+      max_users_limit: settings.maxUsers || undefined,
       allow_multiple_memberships: settings.multipleMemberships,
     }),
   );
@@ -105,7 +105,7 @@ function messageOf({ settings }: Environment): MessageInitShape<typeof UserManag
       ? OrgUserRelationshipType.MULTIPLE_ORGANIZATIONS
       : OrgUserRelationshipType.SINGLE_ORGANIZATION,
     enableMaxUsersLimit: settings.maxUsersEnabled,
-    ...(maxUsers !== undefined && { maxUsersLimit: maxUsers }),
+    ...(maxUsers > 0 && { maxUsersLimit: maxUsers }),
     invitationExpiry: settings.invitationMinutes,
     blockDisposableEmailDomains: settings.blockDisposableEmailDomains,
     blockPublicEmailDomains: settings.blockPublicEmailDomains,

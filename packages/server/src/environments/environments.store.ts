@@ -38,8 +38,8 @@ export type EnvironmentSettings = {
   readonly blockDisposableEmailDomains: boolean;
   /** Whether `maxUsers` holds. */
   readonly maxUsersEnabled: boolean;
-  /** How many users an organization may have that says nothing itself. */
-  readonly maxUsers?: number;
+  /** How many users an organization may have that says nothing itself. 0: nobody has said. */
+  readonly maxUsers: number;
   /** Somebody may belong to several organizations. */
   readonly multipleMemberships: boolean;
   readonly sessionPolicy: ApplicationSessionPolicy;
@@ -101,6 +101,7 @@ export const DEFAULT_SETTINGS: EnvironmentSettings = {
   blockPublicEmailDomains: false,
   blockDisposableEmailDomains: false,
   maxUsersEnabled: false,
+  maxUsers: 0,
   multipleMemberships: true,
   sessionPolicy: USUAL_SESSION_POLICY,
   testUsers: { enabled: false, code: '424242', emails: [] },

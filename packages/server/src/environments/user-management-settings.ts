@@ -29,7 +29,7 @@ export function changedUserManagement(
 ): UserManagementSettings {
   const maxUsers = change.maxUsers ?? base.maxUsers;
   const maxUsersEnabled = change.maxUsersEnabled ?? base.maxUsersEnabled;
-  if (maxUsersEnabled && maxUsers === undefined)
+  if (maxUsersEnabled && maxUsers === 0)
     throw invalidField(
       'user_management.max_users_limit',
       'is required when the limit is switched on',
@@ -42,7 +42,7 @@ export function changedUserManagement(
     blockDisposableEmailDomains:
       change.blockDisposableEmailDomains ?? base.blockDisposableEmailDomains,
     maxUsersEnabled,
-    ...(maxUsers !== undefined && { maxUsers }),
+    maxUsers,
     multipleMemberships: change.multipleMemberships ?? base.multipleMemberships,
   };
 }

@@ -27,7 +27,7 @@ export async function heldOrganization(ctx: Ctx, organizationId: string): Promis
  * @throws {ApiError} failed_precondition
  */
 export async function checkSeat(ctx: Ctx, organization: Organization): Promise<void> {
-  const most = organization.maxAllowedUsers ?? (await usualLimit(ctx)) ?? 0;
+  const most = organization.maxAllowedUsers ?? (await usualLimit(ctx));
   if (most === 0) return;
   const { db, environmentId } = ctx;
   const by = { environmentId, organizationId: organization.id, now: ctx.now(), most };
@@ -40,9 +40,9 @@ export async function checkSeat(ctx: Ctx, organization: Organization): Promise<v
 }
 
 /** Of organizations that say nothing themselves. */
-async function usualLimit(ctx: Ctx): Promise<number | undefined> {
+async function usualLimit(ctx: Ctx): Promise<number> {
   const { maxUsersEnabled, maxUsers } = (await environmentOf(ctx)).settings;
-  return maxUsersEnabled ? maxUsers : undefined;
+  return maxUsersEnabled ? maxUsers : 0;
 }
 
 /**
