@@ -1,8 +1,14 @@
 import assert from 'node:assert/strict';
+import { X509Certificate } from 'node:crypto';
 import { before, test } from 'node:test';
 import type { JsonObject } from '@bufbuild/protobuf';
 import { clientSecretOf } from '../src/sso/connections.ts';
-import { sql, startTestGatewarden, type TestGatewarden } from '../src/testing.ts';
+import {
+  sql,
+  startTestGatewarden,
+  type TestGatewarden,
+  tellExpiringCertificates,
+} from '../src/testing.ts';
 import {
   connectionSteps,
   customer,
@@ -10,7 +16,7 @@ import {
   newConnection,
   OIDC_CONFIG,
 } from './connection-steps.ts';
-import { EC_P256, RSA_1024, RSA_2048 } from './idp-certificates.ts';
+import { EC_NAMELESS, EC_P112, EC_P256, RSA_1024, RSA_2048 } from './idp-certificates.ts';
 import { type Api, managementApi, member, ok, type Step } from './management-api.ts';
 
 const NOTHING = 'conn_123456789012345678';
@@ -110,6 +116,43 @@ test('a SAML connection takes a pasted certificate in any form, and shows what i
   const none = await changed({ idp_certificate: '', idp_entity_id: '' });
   assert.equal(none['status'], 'IN_PROGRESS');
   assert.equal((none['saml_config'] as JsonObject)['idp_entity_id'], undefined);
+});
+
+/** The same certificate with other bytes where its validity begins and ends. */
+function dated(from: string, to: string): string {
+  const der = new X509Certificate(EC_P256).raw;
+  const at = der.indexOf(Buffer.from([0x17, 0x0d])) + 2;
+  der.write(from, at, 'latin1');
+  der.write(to, der.indexOf(Buffer.from([0x18, 0x0f]), at) + 2, 'latin1');
+  return der.toString('base64');
+}
+
+test('an attacker who sends a crafted certificate breaks neither the call nor what reads it later (SSO-18, SSO-21)', async (t) => {
+  const api = await managementApi(t, gatewarden);
+  const organizationId = await customer(api);
+  const own = connectionSteps(organizationId);
+  const kind = { provider: 'OKTA', type: 'SAML' };
+  const id = String((await newConnection(api, organizationId, kind))['id']);
+  const update = async (idp_certificate: string) =>
+    await api(own.update(id, { ...kind, saml_config: { idp_certificate } }));
+  const good = ['261121175423Z', '21261028175423Z'] as const;
+  assert.equal((await update(dated(...good))).code, 0);
+  for (const certificate of [
+    dated('aaaaaaaaaaaaZ', good[1]),
+    dated(good[0], 'aaaaaaaaaaaaaaZ'),
+    dated(good[0], '20260230000000Z'),
+    dated('260230000000Z', good[1]),
+    dated('\0'.repeat(13), good[1]),
+    EC_P112,
+  ]) {
+    const { code, fields } = await update(certificate);
+    assert.deepEqual([code, fields], [INVALID, ['connection.saml_config.idp_certificate']]);
+  }
+  const nameless = member(ok(await update(EC_NAMELESS)), 'connection')['saml_config'];
+  const [shown] = (nameless as { idp_certificates: JsonObject[] }).idp_certificates;
+  assert.equal(shown?.['issuer'] ?? '', '');
+  ok(await api(own.get(id)));
+  await tellExpiringCertificates(gatewarden.context());
 });
 
 test('identity providers are reached by https, in debugging also by http, and never with user info (SSO-7)', async (t) => {

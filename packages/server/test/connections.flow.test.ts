@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
 import { before, test } from 'node:test';
 import type { JsonObject } from '@bufbuild/protobuf';
 import { sql, startTestGatewarden, type TestGatewarden } from '../src/testing.ts';
@@ -156,6 +157,7 @@ test('which connections there are is decided by type, provider and key (contract
     { provider: 'OKTA', type: 'SAML', provider_key: 'GOOGLE' },
     { type: 'SAML', provider_key: 'no spaces please' },
     { type: 'SAML', provider_key: 'x'.repeat(51) },
+    { type: 'SAML', provider: 'OKTA', key_id: randomBytes(6000).toString('base64') },
   ];
   for (const sent of refused)
     assert.equal((await api(own.create(sent))).code, INVALID, JSON.stringify(sent));

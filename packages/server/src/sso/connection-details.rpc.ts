@@ -19,6 +19,8 @@ import { noSuchConnection } from './connection-outcome.ts';
 
 /** Characters of a context as JSON. */
 const LONGEST_CONTEXT = 16_384;
+/** In JSON: the character zero, and surrogates that are not in a pair, which are the only ones that are written by number. */
+const UNSTORABLE = /(?<!\\)(?:\\\\)*\\u(?:0000|d[89a-f])/i;
 
 /** What is known of a connection besides its configuration: how trying it out went, and notes of the pages about it. */
 export const connectionDetailsRpc: Slice<typeof ConnectionService> = {
@@ -49,10 +51,11 @@ export const connectionDetailsRpc: Slice<typeof ConnectionService> = {
   async updateConnectionContext(ctx, request) {
     const key = keyOf(ctx, request);
     const context = request.context ?? {};
-    if (JSON.stringify(context).length > LONGEST_CONTEXT)
+    const text = JSON.stringify(context);
+    if (text.length > LONGEST_CONTEXT)
       throw invalidField('context', `must have at most ${LONGEST_CONTEXT} characters`, 'max_len');
-    if (JSON.stringify(context).includes('\\u0000'))
-      throw invalidField('context', 'must not have zero characters', 'text');
+    if (UNSTORABLE.test(text))
+      throw invalidField('context', 'must not have zero characters or halves of pairs', 'text');
     if (!(await written(ctx, key, context))) throw noSuchConnection();
     return {};
   },

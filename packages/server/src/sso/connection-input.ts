@@ -33,6 +33,8 @@ const PROVIDERS: ReadonlySet<string> = new Set([
   ],
 ]);
 
+const LONGEST_KEY_ID = 300;
+
 /**
  * What is asked for: a type, and a provider by its name or by a key of its own.
  *
@@ -43,7 +45,7 @@ export function newConnection(sent: Sent | undefined): Omit<NewConnection, 'orga
   const type = textIn(sent, 'type');
   if (type === undefined) throw invalidField('connection.type', 'is missing', 'required');
   if (!isOwnType(type)) throw notOffered(`connections of type ${type}`);
-  return { type, ...providerOf(sent), keyId: textIn(sent, 'keyId') };
+  return { type, ...providerOf(sent), keyId: keyIdIn(sent) };
 }
 
 function isOwnType(type: string): type is ConnectionType {
@@ -84,7 +86,7 @@ export function changesOf(sent: Sent | undefined, current: Connection): Connecti
   const debugEnabled = sent['debugEnabled'];
   const uiButtonTitle = sent['uiButtonTitle'];
   return {
-    keyId: textIn(sent, 'keyId'),
+    keyId: keyIdIn(sent),
     debugEnabled: typeof debugEnabled === 'boolean' ? debugEnabled : undefined,
     uiButtonTitle: typeof uiButtonTitle === 'string' ? titleOf(uiButtonTitle) : undefined,
     configurationType: configurationOf(sent['configurationType']),
@@ -118,6 +120,17 @@ function configOf(sent: Sent): GivenConfig | undefined {
   const [name, value] = found;
   if (typeof value !== 'object' || value === null) return undefined;
   return { name, value: Object.fromEntries(Object.entries(value)) };
+}
+
+/** An index has it, and takes no long ones. */
+function keyIdIn(sent: Sent): string | undefined {
+  const keyId = textIn(sent, 'keyId');
+  if (keyId === undefined || [...keyId].length <= LONGEST_KEY_ID) return keyId;
+  throw invalidField(
+    'connection.key_id',
+    `must have at most ${LONGEST_KEY_ID} characters`,
+    'string.max_len',
+  );
 }
 
 function textIn(sent: Sent, name: string): string | undefined {

@@ -223,7 +223,7 @@ function certificatesOf(ctx: Ctx, field: string, value: unknown) {
   if (certificates) return certificates;
   throw invalidField(
     field,
-    'must be one to ten X.509 certificates in PEM or base64, RSA of 2048 bits and more or EC',
+    'must be one to ten X.509 certificates in PEM or base64, RSA of 2048 to 8192 bits or EC with P-256, P-384 or P-521',
     'certificate',
   );
 }

@@ -6,6 +6,10 @@ import type { IdpCertificate } from './connection.ts';
 const MOST = 10;
 /** Characters of all certificates together. */
 const LONGEST = 65_536;
+/** Longer keys only make every check slow. */
+const RSA_BITS = [2048, 8192] as const;
+/** P-256, P-384 and P-521, as OpenSSL calls them. */
+const CURVES: ReadonlySet<string | undefined> = new Set(['prime256v1', 'secp384r1', 'secp521r1']);
 
 /**
  * The certificates in a text that a person pasted: one or more in PEM, with or without indentation, or the base64 alone.
@@ -36,11 +40,23 @@ function parsed(base64: string): X509Certificate | undefined {
     const certificate = new X509Certificate(Buffer.from(base64, 'base64'));
     // A key of another kind could not check any signature that is accepted (SSO-18).
     const { asymmetricKeyType: type, asymmetricKeyDetails: details } = certificate.publicKey;
-    if (type === 'rsa') return (details?.modulusLength ?? 0) >= 2048 ? certificate : undefined;
-    return type === 'ec' ? certificate : undefined;
+    const bits = details?.modulusLength ?? 0;
+    const isStrong =
+      type === 'rsa'
+        ? bits >= RSA_BITS[0] && bits <= RSA_BITS[1]
+        : type === 'ec' && CURVES.has(details?.namedCurve);
+    return isStrong && isDate(certificate.validFromDate) && isDate(certificate.validToDate)
+      ? certificate
+      : undefined;
   } catch {
     return undefined;
   }
+}
+
+/** A year of four digits: malformed times are read as any moment, or as none, and nothing could store or show those. */
+function isDate(date: Date): boolean {
+  const year = date.getUTCFullYear();
+  return year >= 1 && year <= 9999;
 }
 
 function factsOf(
@@ -49,12 +65,13 @@ function factsOf(
   taken: ReadonlyMap<string, IdpCertificate>,
 ): IdpCertificate {
   const ids = new Set([...taken.values()].map(({ id }) => id));
+  const issuer: string | undefined = certificate.issuer; // absent when it has no name, whatever its type says
   let id = newId(ctx, 'cert');
   while (ids.has(id)) id = newId(ctx, 'cert');
   return {
     id,
     certificate: certificate.toString(),
-    issuer: certificate.issuer.replaceAll('\n', ', '),
+    issuer: issuer?.replaceAll('\n', ', ') ?? '',
     createTime: certificate.validFromDate.toISOString(),
     expiryTime: certificate.validToDate.toISOString(),
   };
