@@ -28,11 +28,24 @@ test('an attacker with a portal cannot claim a domain by saying so: it has to be
     sql`update organizations set settings = '{"features": {"sso": true}}' where id = ${acme}`,
   );
   const { headers } = await portal(gatewarden, acme, ['sso']);
-  const claim = { domain: 'victim.example', domain_type: 'ORGANIZATION_DOMAIN' };
-  const { status, body } = await call(headers, 'POST', `/organizations/${acme}/domains`, claim);
-  assert.equal(status, 200, JSON.stringify(body));
-  const { verification_method, verification_status } = body['domain'] as Record<string, unknown>;
-  assert.deepEqual([verification_method, verification_status], ['DNS', 'PENDING']);
+  // The second one too: it would suggest the attacker's organization to the victim's people.
+  for (const domain_type of ['ORGANIZATION_DOMAIN', 'ALLOWED_EMAIL_DOMAIN']) {
+    const claim = { domain: 'victim.example', domain_type };
+    const { status, body } = await call(headers, 'POST', `/organizations/${acme}/domains`, claim);
+    assert.equal(status, 200, JSON.stringify(body));
+    const made = body['domain'] as Record<string, unknown>;
+    assert.deepEqual(
+      [made['domain_type'], made['verification_method'], made['verification_status']],
+      [domain_type, 'DNS', 'PENDING'],
+    );
+    assert.match(String(made['txt_record_secret']), /^.{43}$/);
+    const path = `/organizations/${acme}/domains/${made['id']}`;
+    const { verification_status } = (await call(headers, 'GET', path)).body['domain'] as Record<
+      string,
+      unknown
+    >;
+    assert.equal(verification_status, 'PENDING');
+  }
 });
 
 test('pages about a connection keep notes of their own organization, whoever the connection belongs to', async (t) => {
@@ -71,6 +84,11 @@ test('pages about a connection keep notes of their own organization, whoever the
     (await call(headers, 'PUT', path(acme, own), { text: 'x'.repeat(17_000) })).status,
     400,
   );
-  assert.equal((await call(headers, 'PUT', path(acme, own), { text: '\u0000' })).status, 400);
+  for (const text of ['\u0000', '\ud800', 'a\udfff', '\\\ud800'])
+    for (const notes of [{ text }, { [text]: 'text' }, { list: [{ text }] }])
+      assert.equal((await call(headers, 'PUT', path(acme, own), notes)).status, 400, text);
+  const fine = { text: '💩 \\u0000 \\ud800', '\\\\ud800': 1 };
+  assert.equal((await call(headers, 'PUT', path(acme, own), fine)).status, 200);
+  assert.deepEqual((await call(headers, 'GET', path(acme, own))).body, { context: fine });
   assert.equal((await call(headers, 'GET', path(acme, 'own'))).status, 400);
 });

@@ -40,7 +40,7 @@ export type DomainOutcome =
 
 /**
  * Adds a domain to an organization. What an administrator of the environment says counts at once; with the organization's
- * feature `domain_verification`, or said by the organization itself, it counts after DNS has proven it.
+ * feature `domain_verification` a domain for sign-in, and whatever the organization itself says, counts after DNS has proven it.
  */
 export async function createDomain(
   ctx: Ctx,
@@ -79,7 +79,7 @@ export async function createDomain(
 }
 
 function proofOf(ctx: Ctx, { domainType, proveByDns }: NewDomain, feature: boolean) {
-  if (domainType === 'ALLOWED_EMAIL_DOMAIN')
+  if (domainType === 'ALLOWED_EMAIL_DOMAIN' && !proveByDns)
     return {
       verificationMethod: 'NOT_APPLICABLE',
       verificationStatus: 'AUTO_VERIFIED',
