@@ -14,6 +14,9 @@ create index clients_of_the_environment on clients (environment_id, id) where ki
 -- A deleted organization takes tombstones too.
 create index clients_by_organization on clients (environment_id, organization_id) where organization_id is not null;
 
+-- Whose tokens are for an address, however its letters are written: that address is free for no MCP server.
+create index clients_by_audience on clients using gin ((lower(settings ->> 'audience')::jsonb)) where kind = 'organization' and deleted_at is null and settings ? 'audience';
+
 -- Which request a browser is deciding on, where no URL says so.
 create index login_requests_of_a_browser on login_requests (environment_id, browser_hash, created_at) where ended_at is null and decision is null;
 

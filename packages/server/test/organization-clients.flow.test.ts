@@ -252,7 +252,7 @@ test('what a machine cannot have is refused by name, and nothing is written (AS-
   const api = await managementApi(t, gatewarden);
   const org = await acme(api);
   const server = await gatewarden.mcpServer({ serverUrl: 'https://mcp.acme.example/mcp' });
-  const { id } = await newMachine(api, org, { audience: ['https://later.example/mcp'] });
+  const { id } = await newMachine(api, org);
   const claim = (key: string, value = 'v'): JsonObject => ({ custom_claims: [{ key, value }] });
   const bad: [JsonObject, string][] = [
     [{ name: 'a'.repeat(129) }, 'client.name'],
@@ -284,6 +284,15 @@ test('what a machine cannot have is refused by name, and nothing is written (AS-
     [claim('k', 'v'.repeat(1001)), 'client.custom_claims[0]'],
     [
       {
+        custom_claims: Array.from({ length: 5 }, (_, index) => ({
+          key: `k${index}`,
+          value: 'v'.repeat(900),
+        })),
+      },
+      'client.custom_claims',
+    ],
+    [
+      {
         custom_claims: [
           { key: 'k', value: '1' },
           { key: 'k', value: '2' },
@@ -301,14 +310,31 @@ test('what a machine cannot have is refused by name, and nothing is written (AS-
       assert.deepEqual([answer.code, answer.fields], [3, [field]], JSON.stringify(client));
     }
   assert.equal(members(ok(await api(own.list(org))), 'clients').length, 1);
-  await gatewarden.mcpServer({ serverUrl: 'https://later.example/mcp' });
-  const secret = String(ok(await api(own.addSecret(org, id)))['plain_secret']);
-  const late = await tokenOf({ id, secret });
-  assert.deepEqual(
-    refused(late),
-    [400, 'invalid_target'],
-    'no token for an MCP server that came later',
+});
+
+test('an attacker with a token for an address finds no MCP server there later (AS-148, confused deputy)', async (t) => {
+  const api = await managementApi(t, gatewarden);
+  const org = await acme(api);
+  const audience = ['urn:other', 'https://Later.example/Mcp/'];
+  const machine = await newMachine(api, org, { audience });
+  const register = async (resource_uri: string) =>
+    await api(steps.createResource({ name: 'Later', resource_uri }));
+  for (const uri of ['https://later.example/Mcp', 'HTTPS://LATER.example:443/Mcp/']) {
+    const { code, fields } = await register(uri);
+    assert.deepEqual([code, fields], [3, ['resource.resource_uri']], uri);
+  }
+  const made = member(ok(await register('https://later.example/mcp')), 'resource');
+  const moved = { resource_uri: 'https://later.example/Mcp' };
+  const { code, fields } = await api(steps.updateResource(String(made['id']), moved));
+  assert.deepEqual([code, fields], [3, ['resource.resource_uri']]);
+  assert.equal((await tokenOf(machine)).status, 200);
+  ok(await api(own.update(org, machine.id, { audience: ['urn:other'] })));
+  ok(await api(steps.updateResource(String(made['id']), moved)));
+  // As after two calls at the same moment, of which neither saw the other.
+  await gatewarden.database.rows(
+    sql`update clients set settings = ${JSON.stringify({ audience })}::jsonb, row_version = row_version + 1 where id = ${machine.id}`,
   );
+  assert.deepEqual(refused(await tokenOf(machine)), [400, 'invalid_target']);
 });
 
 test('machines of another organization or environment are not found, and pages stay in their list (tenant isolation)', async (t) => {

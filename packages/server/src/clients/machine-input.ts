@@ -4,6 +4,8 @@ import type { InvalidMember } from './client-input.ts';
 const MOST_SCOPES = 100;
 const MOST_CLAIMS = 20;
 const LONGEST_CLAIM = 1000;
+/** Of all of them as JSON, in characters: tokens travel in headers, and many servers take 8 KB of them. */
+const LONGEST_CLAIMS = 4096;
 /** RFC 6749 section 3.3. */
 const SCOPE = /^[\x21\x23-\x5b\x5d-\x7e]{1,128}$/;
 
@@ -36,6 +38,8 @@ export function customClaimsProblem(sent: readonly SentClaim[]): InvalidMember |
     if (value.length > LONGEST_CLAIM || `${key}${value}`.includes('\0'))
       return invalid(field, `must have at most ${LONGEST_CLAIM} characters, none of them zero`);
   }
+  if (JSON.stringify(claimsByName(sent)).length > LONGEST_CLAIMS)
+    return invalid('custom_claims', `at most ${LONGEST_CLAIMS} characters in all`);
   return undefined;
 }
 

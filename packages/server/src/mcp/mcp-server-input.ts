@@ -1,11 +1,12 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Environment } from '../environments/environments.ts';
-import { resourceKey, serverUrlProblem } from '../oauth/resource-indicator.ts';
+import { resourceKey, serverUrlProblem, spellingsOf } from '../oauth/resource-indicator.ts';
 import { isOpenIdScope } from '../oauth/scope.ts';
 import { displayName } from '../pages/plain-text.ts';
 import type { Ctx } from '../runtime/context.ts';
 import { DEFAULT_MCP_SERVER_SETTINGS, type McpServerSettings } from './mcp-server-settings.ts';
 import {
+  clientAudiencesLike,
   isClientId,
   type McpServer,
   type McpServerScope,
@@ -141,14 +142,22 @@ function memberProblem(write: McpServerWrite): McpServerProblem | undefined {
 async function urlProblem(
   ctx: Ctx,
   environment: Environment,
-  { serverUrl }: McpServerWrite,
+  { serverUrl, serverUrlKey }: McpServerWrite,
 ): Promise<McpServerProblem | undefined> {
   if (serverUrl === undefined) return undefined;
   const problem = serverUrlProblem(serverUrl, environment);
   if (problem !== undefined) return invalid('resource_uri', problem);
-  return (await isClientId(ctx.db, { environmentId: ctx.environmentId, id: serverUrl }))
-    ? invalid('resource_uri', 'the Server URL must not be the id of a client')
+  if (await isClientId(ctx.db, { environmentId: ctx.environmentId, id: serverUrl }))
+    return invalid('resource_uri', 'the Server URL must not be the id of a client');
+  return serverUrlKey !== undefined && (await isClientAudience(ctx, serverUrlKey))
+    ? invalid('resource_uri', 'the Server URL is the audience of a client of an organization')
     : undefined;
+}
+
+/** Whose tokens are for this address already could otherwise open the server with them until they end. */
+async function isClientAudience({ db, environmentId }: Ctx, key: string): Promise<boolean> {
+  const found = await clientAudiencesLike(db, { environmentId, texts: spellingsOf(key) });
+  return found.some((audience) => resourceKey(audience) === key);
 }
 
 function settingsProblem(settings: Partial<McpServerSettings>): McpServerProblem | undefined {

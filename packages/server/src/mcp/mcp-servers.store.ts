@@ -178,6 +178,18 @@ export async function isClientId(
   return rows.length > 0;
 }
 
+/** Audiences of live machine clients of organizations that are one of these texts, in whatever case. */
+export async function clientAudiencesLike(
+  db: Db,
+  by: { environmentId: string; texts: readonly string[] },
+): Promise<string[]> {
+  const rows = await db.rows<{ value: string }>(sql`
+    select distinct given.value from clients, jsonb_array_elements_text(settings -> 'audience') as given (value)
+     where environment_id = ${by.environmentId} and kind = 'organization' and deleted_at is null and settings ? 'audience'
+       and lower(settings ->> 'audience')::jsonb ?| ${by.texts}::text[] and lower(given.value) = any(${by.texts}::text[]) limit 100`);
+  return rows.map(({ value }) => value);
+}
+
 /** The server registered under exactly this key, and those whose Server URL lies above it: one statement, longest first. */
 export async function mcpServersCovering(
   db: Db,

@@ -44,6 +44,17 @@ export function resourceKey(text: string): string | undefined {
   return parsed && `${parsed.scheme}://${parsed.host}${parsed.path.replace(/\/$/, '')}`;
 }
 
+/** Every text that has this key, in lower case: with the default port or without, with a slash at its end or without. */
+export function spellingsOf(key: string): string[] {
+  const [, scheme = '', host = '', path = ''] = /^([a-z]+):\/\/([^/]+)(.*)$/.exec(key) ?? [];
+  const port = scheme === 'https' ? ':443' : ':80';
+  const hosts = /:[0-9]+$/.test(host) ? [host] : [host, `${host}${port}`];
+  return hosts.flatMap((name) => {
+    const text = `${scheme}://${name}${path}`.toLowerCase();
+    return [text, `${text}/`];
+  });
+}
+
 /** Whether a value lies below a resource, on a segment boundary, or names it. Both are keys. */
 export function isAtOrBelow(key: string, ancestorKey: string): boolean {
   return key === ancestorKey || key.startsWith(`${ancestorKey}/`);
