@@ -8,10 +8,11 @@ import {
 } from '@bufbuild/protobuf';
 import type { FastifyRequest } from 'fastify';
 import type { App, Ctx } from '../runtime/context.ts';
+import { forgetAllRows } from '../storage/row-cache.ts';
 import { ApiError } from './api-error.ts';
 import { type ApiFailure, apiFailure } from './api-failure.ts';
 import { authorizationsOf } from './authorizations.ts';
-import { checkReach } from './caller-rules.ts';
+import { checkReach, isReading } from './caller-rules.ts';
 import { type AuthenticateCaller, actorOf, admitCaller, type Caller } from './callers.ts';
 import { edgeOf } from './edge.ts';
 import { callerOfPage, type PageCallers } from './page-callers.ts';
@@ -52,6 +53,17 @@ export function service<S extends DescService>(desc: S, ...slices: readonly Slic
   }
   return { desc, rpcs };
 }
+
+/** Services whose changes concern rows that processes remember: clients, MCP servers, environments, interceptors. */
+const REMEMBERED: ReadonlySet<string> = new Set([
+  'ClientService',
+  'ConnectionService',
+  'EnvironmentService',
+  'InterceptorSecretService',
+  'InterceptorService',
+  'McpServerSettingsService',
+  'OrganizationService',
+]);
 
 export type CallsOptions = {
   readonly app: App;
@@ -103,9 +115,14 @@ export function createCalls({ app, authenticateCaller, pages = {} }: CallsOption
         );
       checkReach(call.caller, method, message);
       validate(method.input, message);
-      const response = create(method.output, await rpc(ctx, message, call));
-      count(method, 'ok');
-      return response;
+      try {
+        const response = create(method.output, await rpc(ctx, message, call));
+        count(method, 'ok');
+        return response;
+      } finally {
+        // Other processes are told; who called here may rely on the answer, and the next request comes to this process.
+        if (REMEMBERED.has(method.parent.name) && !isReading(method)) forgetAllRows(ctx.db);
+      }
     },
     fail(method, request, error) {
       const failure = apiFailure(error, request.id);
