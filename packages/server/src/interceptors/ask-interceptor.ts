@@ -9,8 +9,14 @@ const LONGEST_ANSWER = 65_536;
 const LONGEST_TOKEN_ANSWER = 16_384;
 
 export type Failure =
-  /** Nothing came, or not in time, or nothing that is an answer. */
-  'unreachable' | 'timeout' | 'bad-status' | 'too-large' | 'malformed' | 'not-authenticated';
+  /** Nothing came, or not in time, or nothing that is an answer; or too many wait for it already. */
+  | 'unreachable'
+  | 'timeout'
+  | 'bad-status'
+  | 'too-large'
+  | 'malformed'
+  | 'not-authenticated'
+  | 'busy';
 
 export type Violation = {
   readonly field: string;
@@ -30,15 +36,38 @@ export type Asked =
 
 export type JsonMembers = Readonly<Record<string, unknown>>;
 
+/** Calls of one interceptor that may wait for an answer at once, in one process. */
+const MOST_WAITING = 50;
+const waiting = new Map<string, number>();
+
 /**
- * Asks one interceptor: POST with a signature, once, within its time. Redirects are not followed and nothing is tried again,
- * because somebody waits (FSA-86, FSA-88).
+ * Asks one interceptor, unless so many calls wait for it already that it does not keep up: they would only fill this server with
+ * requests that wait, of everybody else too.
  */
 export async function askInterceptor(
   ctx: Ctx,
   interceptor: Interceptor,
   payload: JsonMembers,
 ): Promise<Asked> {
+  const key = `${ctx.environmentId} ${interceptor.id}`;
+  const before = waiting.get(key) ?? 0;
+  if (before >= MOST_WAITING)
+    return failed('busy', `${MOST_WAITING} calls wait for an answer already`);
+  waiting.set(key, before + 1);
+  try {
+    return await call(ctx, interceptor, payload);
+  } finally {
+    const left = (waiting.get(key) ?? 1) - 1;
+    if (left > 0) waiting.set(key, left);
+    else waiting.delete(key);
+  }
+}
+
+/**
+ * Asks one interceptor: POST with a signature, once, within its time. Redirects are not followed and nothing is tried again,
+ * because somebody waits (FSA-86, FSA-88).
+ */
+async function call(ctx: Ctx, interceptor: Interceptor, payload: JsonMembers): Promise<Asked> {
   const began = ctx.now();
   const body = JSON.stringify(payload);
   const authorization = await authorizationFor(ctx, interceptor);

@@ -77,7 +77,7 @@ export function interceptorChange(
   refuseTemplates(sent);
   if (sent.displayName === '')
     throw invalidField('interceptor.display_name', 'must not be empty', 'string.min_len');
-  return {
+  const change = {
     ...(sent.displayName !== undefined && { displayName: sent.displayName }),
     ...(sent.description !== undefined && { description: sent.description }),
     ...(sent.triggerPoint !== undefined && { triggerPoint: askedPoint(sent.triggerPoint) }),
@@ -90,6 +90,21 @@ export function interceptorChange(
     }),
     ...(sent.config && authOf(ctx, sent.config, current)),
   };
+  checkSameHost(change, current);
+  return change;
+}
+
+/** Another host gets nothing that was given for this one: whoever may change interceptors could have it sent to themselves. */
+function checkSameHost(change: InterceptorChange, current: Interceptor): void {
+  const { url = current.url, authSecret } = change;
+  const auth = 'auth' in change ? change.auth : current.auth;
+  const keeps = auth !== undefined && authSecret === undefined;
+  if (keeps && new URL(url).origin !== new URL(current.url).origin)
+    throw invalidField(
+      'interceptor.config',
+      'has to be given again with its secret, since it goes to another host',
+      'required',
+    );
 }
 
 /** The contract does not say what a template means, so none is taken rather than stored and ignored. */

@@ -2,7 +2,7 @@ import { environmentOf } from '../environments/environments.ts';
 import { maySignUp } from '../environments/sign-up-rules.ts';
 import { recordFor } from '../events/events.ts';
 import { isMembers, type JsonMembers } from '../interceptors/ask-interceptor.ts';
-import { intercept } from '../interceptors/intercept.ts';
+import { intercept, type TriggerPoint, type Verdict } from '../interceptors/intercept.ts';
 import { type CustomClaims, customClaimsFrom } from '../oauth/custom-claims.ts';
 import { findOrganization } from '../organizations/organizations.store.ts';
 import type { WantedRole } from '../roles/assignments.store.ts';
@@ -52,25 +52,12 @@ export async function askApplication(
     return { kind: 'deny', reason: 'sign-up-not-allowed', message: undefined };
   if (known && !known.enabled)
     return { kind: 'go-on', asked: 'sign-in', claims: {}, membership: undefined };
-  // Nobody reads memberships when there is no interceptor.
-  let memberships: readonly Membership[] | undefined;
-  const about = async (data: (user: JsonMembers | undefined) => JsonMembers) => {
-    memberships ??= known ? await membershipsOfUser(db, { environmentId, userId: known.id }) : [];
-    return {
-      flowId: login.flowId,
-      context: contextOf(ctx, login, proof.email, known, memberships),
-      data: data(known && personOf(known, memberships)),
-    };
-  };
+  const subject = { ...proof, user: known };
   const first = known
-    ? await intercept(ctx, 'POST_USER_AUTHENTICATION', () => about((user) => ({ user })))
-    : await intercept(ctx, 'PRE_SIGNUP', () => about(() => ({})));
+    ? await ask(ctx, 'POST_USER_AUTHENTICATION', login, subject)
+    : await ask(ctx, 'PRE_SIGNUP', login, subject);
   if (first.kind === 'deny') return { ...first, reason: 'interceptor-denied' };
-  const second = await intercept(ctx, 'PRE_SESSION_CREATION', () =>
-    about((user) => ({
-      user: user ?? { email: proof.email, email_verified: true, memberships: [] },
-    })),
-  );
+  const second = await ask(ctx, 'PRE_SESSION_CREATION', login, subject);
   if (second.kind === 'deny') return { ...second, reason: 'interceptor-denied' };
   return {
     kind: 'go-on',
@@ -80,9 +67,50 @@ export async function askApplication(
   };
 }
 
+/**
+ * The same about a person who comes in by the link of an invitation (FSA-64): somebody known, whose session no client asked for.
+ */
+export async function askAboutInvited(
+  ctx: Ctx,
+  user: User,
+): Promise<
+  | { readonly kind: 'go-on'; readonly claims: CustomClaims }
+  | Extract<Verdict, { readonly kind: 'deny' }>
+> {
+  const subject = { email: user.email, user };
+  const first = await ask(ctx, 'POST_USER_AUTHENTICATION', undefined, subject);
+  if (first.kind === 'deny') return first;
+  const second = await ask(ctx, 'PRE_SESSION_CREATION', undefined, subject);
+  if (second.kind === 'deny') return second;
+  return { kind: 'go-on', claims: await claimsFrom(ctx, undefined, second.responses) };
+}
+
+type Subject = { readonly email: string; readonly user: User | undefined };
+
+/** One trigger. Nobody reads memberships when there is no interceptor. */
+async function ask(
+  ctx: Ctx,
+  trigger: TriggerPoint,
+  login: LoginRequest | undefined,
+  { email, user }: Subject,
+): Promise<Verdict> {
+  const { db, environmentId } = ctx;
+  return await intercept(ctx, trigger, async () => {
+    const memberships = user ? await membershipsOfUser(db, { environmentId, userId: user.id }) : [];
+    const newcomer =
+      trigger === 'PRE_SIGNUP' ? undefined : { email, email_verified: true, memberships: [] };
+    const person = user ? personOf(user, memberships) : newcomer;
+    return {
+      flowId: login?.flowId,
+      context: contextOf(ctx, login, email, user, memberships),
+      data: person ? { user: person } : {},
+    };
+  });
+}
+
 function contextOf(
   ctx: Ctx,
-  login: LoginRequest,
+  login: LoginRequest | undefined,
   email: string,
   known: User | undefined,
   memberships: readonly Membership[],
@@ -92,9 +120,9 @@ function contextOf(
     user_id: known?.id,
     user_email: email,
     organization_id: active.length === 1 ? active[0]?.organizationId : undefined,
-    client_id: login.clientId,
+    client_id: login?.clientId,
     connection_details: [],
-    auth_request: { login_hint: login.details.loginHint },
+    auth_request: { login_hint: login?.details.loginHint },
     device_type: deviceOf(ctx.network.userAgent).deviceType,
   };
 }
@@ -115,7 +143,7 @@ function personOf(user: User, memberships: readonly Membership[]): JsonMembers {
 
 async function claimsFrom(
   ctx: Ctx,
-  login: LoginRequest,
+  login: LoginRequest | undefined,
   responses: readonly JsonMembers[],
 ): Promise<CustomClaims> {
   const given: Record<string, unknown> = {};
@@ -126,8 +154,8 @@ async function claimsFrom(
       type: 'interceptor.claims_ignored',
       outcome: 'failure',
       reason: 'interceptor_claims',
-      flowId: login.flowId,
-      clientId: login.clientId,
+      flowId: login?.flowId,
+      clientId: login?.clientId,
       data: { claims: ignored.slice(0, 50) },
     });
   return claims;
@@ -163,6 +191,14 @@ async function membershipFrom(
     });
     return undefined;
   }
-  const names = Array.isArray(roles) ? roles.filter((role) => typeof role === 'string') : [];
-  return { organizationId: organization.id, roles: names.map((name) => ({ name })) };
+  return { organizationId: organization.id, roles: rolesFrom(roles) };
+}
+
+/** Whatever cannot be the name of a role stands for one that there is not: it must not end up as the role that everybody gets. */
+function rolesFrom(given: unknown): WantedRole[] {
+  if (given === undefined || given === null) return [];
+  const names: readonly unknown[] = Array.isArray(given) ? given : [undefined];
+  return names.map((name) => ({
+    name: typeof name === 'string' && !name.includes('\0') ? name : '',
+  }));
 }

@@ -6,10 +6,12 @@ import type { Organization } from '../organizations/organizations.ts';
 import { invitationPage, joinedPage } from '../pages/invitation.ts';
 import { type App, type Ctx, withDb } from '../runtime/context.ts';
 import { recordLogin } from '../sessions/session-events.ts';
+import { setCustomClaims } from '../sessions/sessions.store.ts';
 import { type Session, startSession } from '../sessions/sessions.ts';
 import type { LinkedInvitation } from '../users/invitations.store.ts';
 import { acceptInvitation, INVITATION_PATH, invitationOf } from '../users/invitations.ts';
 import { findUser, type User } from '../users/users.ts';
+import { askAboutInvited } from './ask-application.ts';
 import {
   browserIfAny,
   browserOf,
@@ -105,6 +107,8 @@ async function accept(
   const cookie = sessionCookie(request);
   const { organization, user, token } = opened;
   const { id: userId } = user;
+  const wish = await askAboutInvited(ctx, user);
+  if (wish.kind === 'deny') throw await denied(ctx, opened, wish.message);
   const session = await ctx.db.transaction(async (tx) => {
     const inside = withDb(ctx, tx);
     const joined = await acceptInvitation(inside, { organization, userId });
@@ -113,6 +117,12 @@ async function accept(
     const method = 'email-link';
     const started = await startSession(inside, { userId, browserHash, method, cookie });
     const { sessionId } = started;
+    if (Object.keys(wish.claims).length > 0)
+      await setCustomClaims(tx, {
+        environmentId: ctx.environmentId,
+        id: sessionId,
+        claims: wish.claims,
+      });
     await recordLogin(inside, { user: joined, sessionId, isNew: false });
     await recordFor(inside, {
       type: 'sign_in.succeeded',
@@ -152,6 +162,24 @@ function bindingOf(
     userId: current?.userId,
     loginRequestId: `invitation ${organizationId} ${userId}`,
   };
+}
+
+/** The application refuses (FSA-87): nobody is a member or signed in, and the invitation is still there. */
+async function denied(
+  ctx: Ctx,
+  { organization, user }: Opened,
+  message: string | undefined,
+): Promise<PageError> {
+  await recordFor(ctx, {
+    type: 'sign_in.failed',
+    outcome: 'failure',
+    reason: 'interceptor-denied',
+    userId: user.id,
+    organizationId: organization.id,
+    data: { method: 'invitation' },
+  });
+  const problem = { kind: 'denied', app: organization.displayName, message } as const;
+  return new PageError(problem, { userId: user.id, detail: 'interceptor-denied' });
 }
 
 function over(user?: User): PageError {

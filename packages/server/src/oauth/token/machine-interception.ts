@@ -1,6 +1,7 @@
 import { audienceProblem } from '../../clients/audiences.ts';
 import type { Client } from '../../clients/clients.ts';
 import { recordFor } from '../../events/events.ts';
+import { isMembers } from '../../interceptors/ask-interceptor.ts';
 import { intercept } from '../../interceptors/intercept.ts';
 import type { Ctx } from '../../runtime/context.ts';
 import { type CustomClaims, customClaimsFrom } from '../custom-claims.ts';
@@ -50,8 +51,7 @@ export async function interceptMachineToken(
   const ignored: string[] = [];
   for (const response of verdict.responses) {
     const given = response['claims'];
-    if (typeof given === 'object' && given !== null)
-      claims = await withAnswer(ctx, claims, Object.entries(given), ignored);
+    if (isMembers(given)) claims = await withAnswer(ctx, claims, Object.entries(given), ignored);
   }
   if (ignored.length > 0)
     await recordFor(ctx, {
@@ -80,9 +80,9 @@ async function withAnswer(
       scopes = wanted ? scopes.filter((scope) => wanted.includes(scope)) : scopes;
     } else if (name === 'aud') {
       const wanted = textsOf(typeof value === 'string' ? [value] : value);
-      if (wanted && !(await audienceProblem(ctx, wanted))) audience = wanted;
+      if (wanted?.length && !(await audienceProblem(ctx, wanted))) audience = wanted;
       else ignored.push('aud');
-    } else if (name === 'custom_claims' && typeof value === 'object' && value !== null) {
+    } else if (name === 'custom_claims' && isMembers(value)) {
       Object.assign(custom, Object.fromEntries(Object.entries(value)));
     } else custom[name] = value;
   }
