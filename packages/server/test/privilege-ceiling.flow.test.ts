@@ -1,6 +1,12 @@
 import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
-import { sql, startTestGatewarden, type TestGatewarden } from '../src/testing.ts';
+import {
+  sql,
+  startTestGatewarden,
+  type TestGatewarden,
+  upsertDirectoryGroup,
+} from '../src/testing.ts';
+import { newDirectory } from './directory-steps.ts';
 import { type Headers, join, organization, type Person, person } from './every-caller.ts';
 import { type Api, managementApi, ok } from './management-api.ts';
 import { roleSteps } from './role-steps.ts';
@@ -8,6 +14,7 @@ import { roleSteps } from './role-steps.ts';
 let gatewarden: TestGatewarden;
 let api: Api;
 let own: string;
+let mcpServerId: string;
 let lead: Person;
 let peer: Person;
 let boss: Person;
@@ -16,6 +23,7 @@ before(async (t) => {
   gatewarden = await startTestGatewarden(t as never);
   api = await managementApi(t as never, gatewarden);
   const server = await gatewarden.mcpServer({ serverUrl: 'https://mcp.example.com/mcp' });
+  mcpServerId = server.id;
   own = await organization(gatewarden, 'Acme');
   const role = (name: string, permissions: string[], base?: string) =>
     api(
@@ -113,4 +121,37 @@ test('an administrator of the organization and the application grant what they l
   );
   assert.equal((await call(boss.headers, 'DELETE', `${rolesPath(peer)}/admin`)).status, 200);
   assert.equal(await rolesOf(peer), 'reader');
+});
+
+test('whoever may set directories up gives its groups no role with permissions they do not hold, and takes none away (FSA-100: privilege escalation by way of a group)', async () => {
+  const ctx = gatewarden.context();
+  const path = `/organizations/${own}/directories`;
+  const id = String((await newDirectory(api, own))['id']);
+  const key = { environmentId: ctx.environmentId, organizationId: own, id };
+  const everybody = { displayName: 'All', externalId: 'all', raw: { displayName: 'All' } };
+  const outcome = await upsertDirectoryGroup(ctx, key, everybody);
+  assert.equal(outcome.kind, 'created');
+  const group_id = outcome.group.id;
+  const assign = async (who: Person, ...names: string[]) =>
+    await call(who.headers, 'PUT', `${path}/${id}/groups/-/roles:assign`, {
+      assignments: names.map((role_name) => ({ group_id, role_name })),
+    });
+  ok(
+    await api(
+      roleSteps.create({
+        name: 'provisioner',
+        display_name: 'P',
+        permissions: ['sk_org_scim_manage'],
+      }),
+    ),
+  );
+  const clerk = await person(gatewarden, mcpServerId, 'clerk+sktest@example.com');
+  await join(gatewarden, { userId: clerk.userId, organizationId: own, roles: ['provisioner'] });
+  for (const name of ['admin', 'sneaky', 'reader'])
+    assert.deepEqual(await assign(clerk, name), forbidden, name);
+  assert.equal((await assign(clerk, 'provisioner')).status, 200);
+  assert.equal((await assign(boss, 'admin', 'provisioner')).status, 200);
+  assert.deepEqual(await assign(clerk, 'provisioner'), forbidden, 'takes nobody above them down');
+  assert.equal((await assign(clerk, 'admin', 'provisioner')).status, 200, 'as it was');
+  assert.equal((await assign(boss)).status, 200);
 });

@@ -5,6 +5,7 @@ import { pageOf, readPage } from '../http/paging.ts';
 import { checkId, checkText, invalidField } from '../http/request-checks.ts';
 import { momentOf, timestampOf } from '../http/timestamps.ts';
 import type { Ctx } from '../runtime/context.ts';
+import { ceilingOf } from '../users/privilege-ceiling.ts';
 import { type Directory, type DirectoryKey, findDirectory } from './directories.store.ts';
 import { preferredUsername } from './directory-facts.ts';
 import {
@@ -105,7 +106,7 @@ export const directoryPeopleRpc: Slice<typeof DirectoryService> = {
     return {};
   },
 
-  async assignRoles(ctx, { organizationId, id, roleAssignments }) {
+  async assignRoles(ctx, { organizationId, id, roleAssignments }, { caller }) {
     const key = keyOf(ctx, organizationId, id);
     const sent = roleAssignments?.assignments ?? [];
     checkMost('role_assignments', sent.length, MOST_ASSIGNMENTS);
@@ -121,6 +122,7 @@ export const directoryPeopleRpc: Slice<typeof DirectoryService> = {
         roleName,
         roleId: roleId || undefined,
       })),
+      ceilingOf(caller),
     );
     switch (outcome.kind) {
       case 'assigned':

@@ -1,7 +1,8 @@
 import { isStandardAttribute } from '../environments/user-attributes-standard.ts';
 import { eventOf, record } from '../events/events.ts';
-import type { Ctx } from '../runtime/context.ts';
+import { type Ctx, withDb } from '../runtime/context.ts';
 import type { Db } from '../storage/db.ts';
+import { type Ceiling, checkCeiling } from '../users/privilege-ceiling.ts';
 import {
   type DirectoryKey,
   type LockedDirectory,
@@ -45,11 +46,15 @@ export type RoleRequest = {
 /**
  * Says which roles groups have; all earlier assignments of the directory go. Everybody whose roles are others now is stamped and
  * has an event.
+ *
+ * @param ceiling what the caller may do, and so may give and take away; absent: everything
+ * @throws {ApiError} permission_denied: a role that comes or goes permits more
  */
 export async function assignRoles(
   ctx: Ctx,
   key: DirectoryKey,
   requests: readonly RoleRequest[],
+  ceiling?: Ceiling,
 ): Promise<
   | { readonly kind: 'assigned'; readonly assignments: readonly RoleAssignment[] }
   | { readonly kind: 'unknown' }
@@ -79,10 +84,13 @@ export async function assignRoles(
     const assignments = [...wanted.values()];
     const current = await listRoleAssignments(tx, { environmentId, directoryIds: [directoryId] });
     const had = new Set(current.map(({ groupId, roleId }) => `${groupId} ${roleId}`));
-    const touched = [
+    const changed = [
       ...assignments.filter(({ groupId, roleId }) => !had.has(`${groupId} ${roleId}`)),
       ...current.filter(({ groupId, roleId }) => !wanted.has(`${groupId} ${roleId}`)),
-    ].map(({ groupId }) => groupId);
+    ];
+    const roleIds = [...new Set(changed.map(({ roleId }) => roleId))];
+    await checkCeiling(withDb(ctx, tx), ceiling, roleIds);
+    const touched = changed.map(({ groupId }) => groupId);
     await forPeopleOf(change, touched, () =>
       replaceRoleAssignments(tx, { environmentId, directoryId, assignments }),
     );
