@@ -6,9 +6,9 @@ import type {
 } from '@gatewarden/contract/scalekit/v1/environments/environments_pb';
 import type { Call, Slice } from '../http/calls.ts';
 import { pageOf, readPage } from '../http/paging.ts';
-import { checkId, checkText, invalidField } from '../http/request-checks.ts';
-import { timestampOf } from '../http/timestamps.ts';
+import { checkId, invalidField } from '../http/request-checks.ts';
 import type { Ctx } from '../runtime/context.ts';
+import { checkName, environmentMembers } from './environment-members.ts';
 import { checkOwnEnvironment, noSuchEnvironment } from './environment-outcome.ts';
 import type { Environment } from './environments.store.ts';
 import { changeEnvironment } from './environments.ts';
@@ -20,7 +20,6 @@ import {
 } from './visible-environments.store.ts';
 
 const MOST_LISTED = 100;
-const LONGEST_NAME = 200;
 
 /** The environments of the deployment. Each is changed at its own host; operators see all that they are operators of. */
 export const environmentsRpc: Slice<typeof EnvironmentService> = {
@@ -28,7 +27,7 @@ export const environmentsRpc: Slice<typeof EnvironmentService> = {
     checkId('id', id, 'env');
     const found = await findVisibleEnvironment(ctx.db, { ...viewerOf(ctx, call), id });
     if (!found) throw noSuchEnvironment();
-    return { environment: environmentMessage(found) };
+    return { environment: messageOf(found) };
   },
 
   async listEnvironment(ctx, request, call) {
@@ -42,7 +41,7 @@ export const environmentsRpc: Slice<typeof EnvironmentService> = {
     return {
       nextPageToken,
       totalSize: await countVisibleEnvironments(ctx.db, viewer),
-      environments: items.map(environmentMessage),
+      environments: items.map(messageOf),
     };
   },
 
@@ -57,34 +56,15 @@ export const environmentsRpc: Slice<typeof EnvironmentService> = {
       (current) => ({ displayName: displayName ?? current.displayName }),
       (written) => ({ display_name: written.displayName }),
     );
-    return { environment: environmentMessage(changed) };
+    return { environment: messageOf(changed) };
   },
 };
 
-/** @throws {ApiError} invalid_argument */
-export function checkName(displayName: string): void {
-  checkText('environment.', { display_name: displayName });
-  const { length } = [...displayName];
-  if (displayName.trim() === '' || length > LONGEST_NAME)
-    throw invalidField(
-      'environment.display_name',
-      `must have 1 to ${LONGEST_NAME} characters`,
-      'string.len',
-    );
-}
-
-export function environmentMessage(
-  environment: Environment,
-): MessageInitShape<typeof EnvironmentSchema> {
-  const { id, displayName, url, kind, createdAt, updatedAt } = environment;
+function messageOf(environment: Environment): MessageInitShape<typeof EnvironmentSchema> {
   return {
-    id,
-    displayName,
-    domain: new URL(url).host,
+    ...environmentMembers(environment),
     regionCode: RegionCode.US,
-    type: kind === 'PRODUCTION' ? EnvironmentType.PRD : EnvironmentType.DEV,
-    createTime: timestampOf(createdAt),
-    updateTime: timestampOf(updatedAt),
+    type: environment.kind === 'PRODUCTION' ? EnvironmentType.PRD : EnvironmentType.DEV,
   };
 }
 

@@ -149,8 +149,11 @@ export function environmentFrom(row: EnvironmentRow): Environment {
   };
 }
 
-/** The form of the URL of an environment that is not the first. */
-export type DerivedUrl = (firstUrl: string, id: string) => string | undefined;
+/** The form of the URLs of environments that are not the first. */
+export type DerivedUrls = {
+  readonly derivedUrl: (firstUrl: string, id: string) => string | undefined;
+  readonly isDerived: (url: string, id: string) => boolean;
+};
 
 export async function findEnvironment(db: Db, id: string): Promise<Environment | undefined> {
   const rows = await db.rows<EnvironmentRow>(
@@ -184,8 +187,7 @@ export async function insertEnvironment(
     displayName: string;
     kind: Environment['kind'];
     createdAt: Date;
-    derivedUrl: DerivedUrl;
-  },
+  } & DerivedUrls,
 ): Promise<Environment> {
   return await db.transaction(async (tx) => {
     const [existing, ...others] = await lockEnvironments(tx);
@@ -197,14 +199,13 @@ export async function insertEnvironment(
       : await tx.rows<EnvironmentRow>(
           sql`insert into environments (id, url, display_name, kind, created_at) values (${first.id}, ${first.url}, ${first.displayName}, ${first.kind}, ${first.createdAt}) returning ${environmentColumns}`,
         );
-    if (existing && existing.url !== first.url)
-      for (const { id, url } of others) {
-        const next = first.derivedUrl(first.url, id);
-        if (next === undefined || url !== first.derivedUrl(existing.url, id)) continue;
-        await tx.rows(
-          sql`update environments set url = ${next}, row_version = row_version + 1 where id = ${id}`,
-        );
-      }
+    for (const { id, url } of others) {
+      const next = first.derivedUrl(first.url, id);
+      if (next === undefined || next === url || !first.isDerived(url, id)) continue;
+      await tx.rows(
+        sql`update environments set url = ${next}, row_version = row_version + 1 where id = ${id}`,
+      );
+    }
     const row = rows[0];
     if (row) return environmentFrom(row);
     if (existing) return existing;

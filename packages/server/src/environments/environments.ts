@@ -13,7 +13,7 @@ import {
   updateEnvironment,
 } from './environments.store.ts';
 
-export type { Environment, EnvironmentSettings, TestUsers } from './environments.store.ts';
+export type { Environment, EnvironmentSettings } from './environments.store.ts';
 
 const cacheOf = rowCache<Environment>('environments');
 
@@ -50,6 +50,7 @@ export async function ensureFirstEnvironment(app: App): Promise<Environment> {
     kind: app.config.mode === 'dev' ? 'DEVELOPMENT' : 'PRODUCTION',
     createdAt: app.now(),
     derivedUrl,
+    isDerived,
   });
 }
 
@@ -59,12 +60,20 @@ export async function ensureFirstEnvironment(app: App): Promise<Environment> {
  */
 export function derivedUrl(firstUrl: string, id: string): string | undefined {
   const { protocol, host, hostname } = new URL(firstUrl);
-  const name = id.replace('_', '-');
+  const name = nameOf(id);
   // Nothing is below an address.
   if (hostname.startsWith('[') || /^[0-9.]+$/.test(hostname)) return undefined;
   return name.length + 1 + hostname.length > LONGEST_HOST
     ? undefined
     : `${protocol}//${name}.${host}`;
+}
+
+function isDerived(url: string, id: string): boolean {
+  return new URL(url).hostname.startsWith(`${nameOf(id)}.`);
+}
+
+function nameOf(id: string): string {
+  return id.replace('_', '-');
 }
 
 const LONGEST_HOST = 253;

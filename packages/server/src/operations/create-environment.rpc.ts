@@ -7,7 +7,7 @@ import type {
   CreateEnvironment,
   EnvironmentService,
 } from '@gatewarden/contract/scalekit/v1/environments/environments_pb';
-import { checkName, environmentMessage } from '../environments/environments.rpc.ts';
+import { checkName, environmentMembers } from '../environments/environment-members.ts';
 import type { Environment } from '../environments/environments.ts';
 import { ApiError } from '../http/api-error.ts';
 import type { Slice } from '../http/calls.ts';
@@ -25,7 +25,7 @@ export const createEnvironmentRpc: Slice<typeof EnvironmentService> = {
     const outcome = await createEnvironment(ctx, { displayName, kind: kindOf(ctx, environment) });
     switch (outcome.kind) {
       case 'created':
-        return { environment: environmentMessage(outcome.environment) };
+        return { environment: messageOf(outcome.environment) };
       case 'too-many':
         throw new ApiError(
           'failed_precondition',
@@ -48,6 +48,11 @@ export const createEnvironmentRpc: Slice<typeof EnvironmentService> = {
     }
   },
 };
+
+function messageOf(environment: Environment) {
+  const type = environment.kind === 'PRODUCTION' ? EnvironmentType.PRD : EnvironmentType.DEV;
+  return { ...environmentMembers(environment), regionCode: RegionCode.US, type };
+}
 
 /** What a deployment cannot give to one environment alone is refused. */
 function checkPlace({ regionCode, authenticationMode }: CreateEnvironment): void {
