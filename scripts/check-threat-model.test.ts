@@ -44,3 +44,17 @@ for (const [what, row] of [
     assert.equal(problemsOf(t, row).problems.length, 1);
   });
 }
+
+test('threat model check: requirements outside of the table count by the titles of tests, not by other text', (t) => {
+  const row = (id: string) => `| thief | steals by ${id} | a lock | ${id} |`;
+  const { problems } = checkThreatModel(
+    plant(t, {
+      'docs/security/threat-model.md': modelWith(row('FSA-1'), row('SSO-2'), row('FSA-12')),
+      'docs/requirements.md': REQUIREMENTS,
+      'packages/server/test/a.flow.test.ts':
+        "// FSA-12 is not here\ntest('a lock holds (FSA-1, AS-1)', () => {});\ntest(\n  `and another (SSO-2)`, () => {});\n",
+    }),
+  );
+  assert.equal(problems.length, 1, problems.join('\n'));
+  assert.match(problems[0] ?? '', /FSA-12/);
+});
