@@ -253,6 +253,10 @@ test('pages of ours may report events, which are told from those of the server, 
   for (const type of ['', 'Up', '../x', 'a'.repeat(101)])
     await assert.rejects(send(type), ApiError);
   await assert.rejects(send('big', { text: 'x'.repeat(9000) }), /8192/);
+  for (const text of ['\0', '\ud800']) {
+    await assert.rejects(send('broken', { text }), ApiError);
+    await assert.rejects(send('broken', { [text]: 1 }), ApiError);
+  }
   const many = Array.from({ length: 70 }, () => send('often'));
   const outcomes = await Promise.allSettled(many);
   assert.ok(outcomes.some(({ status }) => status === 'rejected'));

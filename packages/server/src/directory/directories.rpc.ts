@@ -7,7 +7,7 @@ import {
 } from '@gatewarden/contract/scalekit/v1/directories/directories_pb';
 import { ApiError } from '../http/api-error.ts';
 import type { Slice } from '../http/calls.ts';
-import { checkId, checkText, invalidField } from '../http/request-checks.ts';
+import { checkId, checkJson, checkText, invalidField } from '../http/request-checks.ts';
 import type { Ctx } from '../runtime/context.ts';
 import {
   type Directory,
@@ -173,11 +173,7 @@ export const directoriesRpc: Slice<typeof DirectoryService> = {
 
   async updateDirectoryContext(ctx, { organizationId, directoryId, context }) {
     const key = keyOf(ctx, organizationId, directoryId, 'directory_id');
-    const text = JSON.stringify(context ?? {});
-    if (text.length > LONGEST_CONTEXT)
-      throw invalidField('context', `must be at most ${LONGEST_CONTEXT} characters`);
-    if (text.includes('\\u0000'))
-      throw invalidField('context', 'must not have zero characters', 'text');
+    checkJson('context', context ?? {}, LONGEST_CONTEXT);
     if (!(await replaceContext(ctx.db, key, context ?? {}))) throw noSuchDirectory();
     return {};
   },

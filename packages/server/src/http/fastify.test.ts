@@ -124,6 +124,13 @@ test('literal colons, doubled leading slashes, one slash at the end and HEAD rea
   assert.deepEqual([head.status, head.body], [200, '']);
 });
 
+test('a part of a path that is far too long is nothing that is there, and nothing for the log', async (t) => {
+  const { port, lines } = await start(t, routes);
+  for (const length of [1001, 5000])
+    assert.equal((await send(port, 'GET', `/sso/v1/oidc/${'a'.repeat(length)}/x`)).status, 404);
+  assert.ok(!lines.some((line) => line.includes('aaaaaaaaaa')), lines.join(''));
+});
+
 test('an unknown path is a JSON 404, a known one with the wrong method 405 with Allow (AS-84)', async (t) => {
   const { port } = await start(t, routes);
   const unknown = await send(port, 'GET', '/nowhere', { accept: 'text/html' });

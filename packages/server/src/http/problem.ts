@@ -21,7 +21,7 @@ const FRAMEWORK_ERRORS: Readonly<Record<string, readonly [number, string]>> = {
   FST_ERR_CTP_INVALID_JSON_BODY: [400, 'the body is not valid JSON'],
   FST_ERR_CTP_EMPTY_JSON_BODY: [400, 'the body is empty'],
   FST_ERR_BAD_URL: [400, 'the path is not correctly encoded'],
-  FST_ERR_MAX_PARAM_LENGTH_EXCEEDED: [404, 'there is nothing at this address'],
+  FST_ERR_MAX_PARAM_LENGTH: [404, 'there is nothing at this address'],
 };
 
 /**

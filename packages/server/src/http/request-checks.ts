@@ -28,6 +28,18 @@ export function checkText(
       throw invalidField(`${prefix}${name}`, 'must not have zero characters', 'text');
 }
 
+/** In JSON: the character zero, and surrogates that are not in a pair, which are the only ones that are written by number. */
+const UNSTORABLE = /(?<!\\)(?:\\\\)*\\u(?:0000|d[89a-f])/i;
+
+/** @throws {ApiError} invalid_argument: more characters as JSON than these, or some that no database stores */
+export function checkJson(field: string, value: unknown, most: number): void {
+  const text = JSON.stringify(value);
+  if (text.length > most)
+    throw invalidField(field, `must have at most ${most} characters`, 'max_len');
+  if (UNSTORABLE.test(text))
+    throw invalidField(field, 'must not have zero characters or halves of pairs', 'text');
+}
+
 /**
  * Whole seconds of an int64 field; absent for 0, which stands for the default.
  *

@@ -32,5 +32,6 @@ test('a look-up tells what is there from what is not and from no answer', async 
   assert.deepEqual(await find('empty.example'), { kind: 'none' });
   assert.deepEqual(await find('nobody.example'), { kind: 'none' });
   assert.deepEqual(await find('broken.example'), { kind: 'failed' });
-  assert.deepEqual(await find(`${'a'.repeat(64)}.example`), { kind: 'failed' });
+  assert.deepEqual(await find(`${'a'.repeat(64)}.example`), { kind: 'none' });
+  assert.deepEqual(await find(`${'a.'.repeat(126)}com`), { kind: 'none' });
 });

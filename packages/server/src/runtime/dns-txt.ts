@@ -16,8 +16,8 @@ const ATTEMPTS = 2;
 /** Names have a handful; one with more is not read to the end. */
 const MOST_RECORDS = 100;
 
-/** The server said that there is no such name, or none with such a record. */
-const ABSENT: ReadonlySet<string> = new Set(['ENOTFOUND', 'ENODATA']);
+/** The server said that there is no such name, or none with such a record; or the name is too long for there to be one. */
+const ABSENT: ReadonlySet<string> = new Set(['ENOTFOUND', 'ENODATA', 'EBADNAME']);
 
 /**
  * Asks these servers, or those of the machine. A text in several strings is one text (RFC 1035 §3.3.14, RFC 7208 §3.3), aliases

@@ -5,7 +5,7 @@ import {
 } from '@gatewarden/contract/scalekit/v1/connections/connections_pb';
 import { ApiError } from '../http/api-error.ts';
 import type { Slice } from '../http/calls.ts';
-import { checkId, invalidField } from '../http/request-checks.ts';
+import { checkId, checkJson } from '../http/request-checks.ts';
 import { noSuchOrganization } from '../organizations/organization-outcome.ts';
 import { isInUse } from '../roles/permissions.store.ts';
 import type { Ctx } from '../runtime/context.ts';
@@ -19,8 +19,6 @@ import { noSuchConnection } from './connection-outcome.ts';
 
 /** Characters of a context as JSON. */
 const LONGEST_CONTEXT = 16_384;
-/** In JSON: the character zero, and surrogates that are not in a pair, which are the only ones that are written by number. */
-const UNSTORABLE = /(?<!\\)(?:\\\\)*\\u(?:0000|d[89a-f])/i;
 
 /** What is known of a connection besides its configuration: how trying it out went, and notes of the pages about it. */
 export const connectionDetailsRpc: Slice<typeof ConnectionService> = {
@@ -51,11 +49,7 @@ export const connectionDetailsRpc: Slice<typeof ConnectionService> = {
   async updateConnectionContext(ctx, request) {
     const key = keyOf(ctx, request);
     const context = request.context ?? {};
-    const text = JSON.stringify(context);
-    if (text.length > LONGEST_CONTEXT)
-      throw invalidField('context', `must have at most ${LONGEST_CONTEXT} characters`, 'max_len');
-    if (UNSTORABLE.test(text))
-      throw invalidField('context', 'must not have zero characters or halves of pairs', 'text');
+    checkJson('context', context, LONGEST_CONTEXT);
     if (!(await written(ctx, key, context))) throw noSuchConnection();
     return {};
   },

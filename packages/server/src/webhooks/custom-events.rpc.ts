@@ -4,9 +4,10 @@ import { eventOf, recordNamed } from '../events/events.ts';
 import { ApiError } from '../http/api-error.ts';
 import type { Caller } from '../http/callers.ts';
 import type { Slice } from '../http/calls.ts';
-import { invalidField } from '../http/request-checks.ts';
+import { checkJson, invalidField } from '../http/request-checks.ts';
 
-const LARGEST = 8192;
+/** Characters as JSON. */
+const LONGEST = 8192;
 const PER_MINUTE = 60;
 
 /** What pages of the console and the portal report by themselves. */
@@ -20,8 +21,7 @@ export const customEventsRpc: Slice<typeof EventsService> = {
         'pattern',
       );
     const data = event ?? {};
-    if (Buffer.byteLength(JSON.stringify(data)) > LARGEST)
-      throw invalidField('event', `must be at most ${LARGEST} bytes`, 'bytes.max_len');
+    checkJson('event', data, LONGEST);
     const key = `${caller.kind} ${idOf(caller)}`;
     const limit = { name: 'custom_events', key, windowSeconds: 60, max: PER_MINUTE };
     const { allowed, retryAfterSeconds } = await countAgainst(ctx, limit);
