@@ -5,7 +5,7 @@ import { startMcpSite } from '../src/testing/mcp-site.ts';
 import { allow } from '../src/testing/oauth-client.ts';
 
 let permitted: readonly string[] | Error = [];
-const asked: { email: string; scopes: readonly string[] }[] = [];
+const asked: { email: string | undefined; scopes: readonly string[] }[] = [];
 const site = await startMcpSite(
   { after },
   {

@@ -33,6 +33,7 @@ export function mountEmailCode(
     { config: { page: true } },
     pageHandler(contextOf, async (ctx, request, reply) => {
       const visited = await visit(ctx, request);
+      if (visited.login.details.ownSignIn !== undefined) return toHub(reply, visited.login);
       const code = await pendingCode(ctx, visited);
       if (!code) return toHub(reply, visited.login);
       return await show(ctx, request, reply, { visited, code });

@@ -33,6 +33,7 @@ export function mountIdentify(
     { config: { page: true } },
     pageHandler(contextOf, async (ctx, request, reply) => {
       const visited = await visit(ctx, request);
+      if (visited.login.details.ownSignIn !== undefined) return toHub(reply, visited.login);
       return await show(ctx, request, reply, { visited, email: prefilled(visited) });
     }),
   );

@@ -6,7 +6,14 @@ import { recordLogin } from '../sessions/session-events.ts';
 import { startSession } from '../sessions/sessions.ts';
 import { findConnection } from '../sso/connections.store.ts';
 import { isUniqueViolation } from '../storage/db.ts';
-import { insertTold, lockUser, noteSignIn, type User, updateUser } from '../users/users.store.ts';
+import {
+  insertTold,
+  lockUser,
+  noteSignIn,
+  partnerKey,
+  type User,
+  updateUser,
+} from '../users/users.store.ts';
 import { type LoginRequest, setPromptDone } from './login-requests.store.ts';
 import { factsOf } from './login-requests.ts';
 import { PageError } from './page-error.ts';
@@ -154,7 +161,7 @@ async function personOf(
         environmentId,
         id: newId(ctx, 'usr'),
         email: said.email,
-        emailKey: keyOf(connectionId, subject),
+        emailKey: partnerKey(connectionId, sha256(subject)),
         verified: said.emailVerified,
         members: {
           ...members,
@@ -180,9 +187,4 @@ async function personOf(
   await noteSignIn(db, { environmentId, id: user.id, email, emailVerified, now });
   if (!found) await recordFor(ctx, { type: 'user.created', userId: user.id, connectionId });
   return { user: { ...user, email, emailVerified }, isNew: !found };
-}
-
-/** Stands where others have their address in lower case. No address begins with a space, so no address leads here. */
-function keyOf(connectionId: string, subject: string): string {
-  return ` ${connectionId} ${Buffer.from(sha256(subject)).toString('hex')}`;
 }

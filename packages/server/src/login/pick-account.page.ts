@@ -7,6 +7,7 @@ import { endSession, SESSION_COOKIE, switchSession } from '../sessions/sessions.
 import { sessionCookie, setSessionCookie } from './browser.ts';
 import { setPromptDone } from './login-requests.store.ts';
 import { expired } from './login-requests.ts';
+import { leaveForOwnSignIn } from './own-sign-in.ts';
 import { pageHandler, seeOther, sendPage } from './page-reply.ts';
 import { endCodes } from './sign-in-codes.store.ts';
 import { eventFacts } from './sign-in-codes.ts';
@@ -35,6 +36,10 @@ export function mountPickAccount(
     pageHandler(contextOf, async (ctx, request, reply) => {
       const visited = await visit(ctx, request);
       const { login, sessions } = visited;
+      const { ownSignIn } = login.details;
+      // Who else it could be is known there alone.
+      if (ownSignIn !== undefined)
+        return seeOther(reply, await leaveForOwnSignIn(ctx, login, ownSignIn));
       if (sessions.all.length === 0) return seeOther(reply, stepPath(login, 'email'));
       const page = pickAccountPage(await frameOfLogin(ctx, request, login), {
         form: stepForm(ctx, visited, STEP),

@@ -32,6 +32,7 @@ export function mountSignUp(
     { config: { page: true } },
     pageHandler(contextOf, async (ctx, request, reply) => {
       const visited = await visit(ctx, request);
+      if (visited.login.details.ownSignIn !== undefined) return toHub(reply, visited.login);
       if (!(await isOpen(ctx))) return seeOther(reply, stepPath(visited.login, 'email'));
       return await show(ctx, request, reply, { visited, email: visited.login.email, name: '' });
     }),

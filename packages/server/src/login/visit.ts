@@ -29,8 +29,8 @@ export async function visit(ctx: Ctx, request: FastifyRequest): Promise<Visit> {
 /**
  * The same for a POST: its origin and form token are checked and it is counted, before the form means anything.
  *
- * @returns `stale` when the form is this browser's and this request's, but somebody signed in meanwhile in another tab:
- *   nothing is changed, and the hub shows what is next
+ * @returns `stale` when the form is this browser's and this request's, but somebody signed in meanwhile in another tab, or
+ *   people sign in with the application's own page: nothing is changed, and the hub shows what is next
  * @throws {PageError} other-browser, expired, forbidden, too-many-requests
  */
 export async function visitByPost(
@@ -44,6 +44,7 @@ export async function visitByPost(
   const form = readForm(request);
   const token = form.params[CSRF_FIELD];
   if (csrfFits(ctx, binding, token)) {
+    if (login.details.ownSignIn !== undefined) return { kind: 'stale', login };
     await countSignInPost(ctx, facts);
     return { ...visited, kind: 'post', form };
   }

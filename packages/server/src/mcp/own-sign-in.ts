@@ -1,4 +1,5 @@
 import { recordFor } from '../events/events.ts';
+import { endGrantsOfServer } from '../grants/grants.ts';
 import { type Ctx, withDb } from '../runtime/context.ts';
 import { findConnection } from '../sso/connections.store.ts';
 import { type Connection, createConnection, removeConnection } from '../sso/connections.ts';
@@ -34,7 +35,10 @@ export async function ensureOwnSignIn(
   });
 }
 
-/** From now on people sign in here; the connection is gone. False when there is no such server. */
+/**
+ * From now on people sign in here; the connection is gone, and whatever was granted to people whom it alone knew. False when there
+ * is no such server.
+ */
 export async function removeOwnSignIn(ctx: Ctx, mcpServerId: string): Promise<boolean> {
   const { environmentId } = ctx;
   return await ctx.db.transaction(async (tx) => {
@@ -45,6 +49,7 @@ export async function removeOwnSignIn(ctx: Ctx, mcpServerId: string): Promise<bo
     const inside = withDb(ctx, tx);
     await setConnection(inside, mcpServerId, undefined);
     await removeConnection(inside, { organizationId: undefined, id: connectionId });
+    await endGrantsOfServer(inside, { mcpServerId, because: 'own-sign-in-removed' });
     return true;
   });
 }

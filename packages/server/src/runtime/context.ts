@@ -31,7 +31,10 @@ export type ScopePolicy = (request: {
   readonly mcpServerId: string;
   readonly clientId: string;
   readonly userId: string;
-  readonly email: string;
+  /** Absent where an application's own login page says who it is: nobody proved that address here. */
+  readonly email: string | undefined;
+  /** That page's connection. */
+  readonly connectionId: string | undefined;
   readonly scopes: readonly string[];
 }) => Promise<readonly string[]>;
 

@@ -130,6 +130,19 @@ export async function updateConnection(
      where environment_id = ${environmentId} and id = ${c.id}`);
 }
 
+/**
+ * Switches off the people of an application's own login page, with everything they hold: without its connection nobody vouches
+ * for them any more.
+ */
+export async function disablePeopleOfConnection(
+  db: Db,
+  by: { environmentId: string; id: string; now: Date },
+): Promise<void> {
+  await db.rows(sql`
+    update users u set enabled = false, updated_at = ${by.now}, row_version = u.row_version + 1 from partner_people p
+     where p.environment_id = ${by.environmentId} and p.connection_id = ${by.id} and u.environment_id = p.environment_id and u.id = p.user_id and u.enabled`);
+}
+
 /** The row that was deleted. @throws foreign key violation: an MCP server signs people in by it */
 export async function deleteConnection(db: Db, by: ConnectionKey): Promise<Connection | undefined> {
   const rows = await db.rows<Row>(

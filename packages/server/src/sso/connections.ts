@@ -9,6 +9,7 @@ import { statusOf } from './connection-status.ts';
 import {
   type ConnectionKey,
   deleteConnection as deleteRow,
+  disablePeopleOfConnection,
   findClientSecret,
   insertConnection,
   lockConnection,
@@ -164,7 +165,7 @@ export async function clientSecretOf(
 
 export type DeletedConnection = 'deleted' | 'unknown' | 'in-use';
 
-/** Deletes a connection; nobody signs in by it any more, and sessions stay. One that an MCP server has stays. */
+/** Deletes a connection; nobody signs in by it any more, and sessions stay, but those of people whom it alone knew. One that an MCP server has stays. */
 export async function removeConnection(
   ctx: Ctx,
   key: Omit<ConnectionKey, 'environmentId'>,
@@ -172,6 +173,9 @@ export async function removeConnection(
   const { environmentId } = ctx;
   try {
     return await ctx.db.transaction(async (tx) => {
+      const current = await lockConnection(tx, { environmentId, ...key });
+      if (!current) return 'unknown';
+      await disablePeopleOfConnection(tx, { environmentId, id: current.id, now: ctx.now() });
       const deleted = await deleteRow(tx, { environmentId, ...key });
       if (!deleted) return 'unknown';
       await tell(withDb(ctx, tx), 'deleted', deleted);

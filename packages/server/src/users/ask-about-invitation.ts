@@ -2,7 +2,13 @@ import { ApiError } from '../http/api-error.ts';
 import { intercept } from '../interceptors/intercept.ts';
 import { findOrganization } from '../organizations/organizations.store.ts';
 import type { Ctx } from '../runtime/context.ts';
-import { findUserBy, findUserByEmail, type User, type UserKey } from './users.store.ts';
+import {
+  findUserBy,
+  findUserByEmail,
+  signsInElsewhere,
+  type User,
+  type UserKey,
+} from './users.store.ts';
 
 /**
  * Asks the application's interceptors before somebody is invited (FSA-86). To be called outside of transactions. Without the
@@ -20,7 +26,7 @@ export async function askAboutInvitation(
     const organization = await findOrganization(db, { environmentId, key: { id: organizationId } });
     const user = await userOf(ctx, invited);
     const email = user?.email ?? ('email' in invited ? invited.email : undefined);
-    if (!organization || email === undefined) return undefined;
+    if (!organization || email === undefined || (user && signsInElsewhere(user))) return undefined;
     return {
       context: {
         user_id: user?.id,

@@ -27,12 +27,13 @@ import {
   updateMembershipRow,
 } from './memberships.store.ts';
 import { type Ceiling, checkCeiling } from './privilege-ceiling.ts';
-import { duplicateOf, noSuchMember, noSuchUser } from './user-errors.ts';
+import { duplicateOf, noSuchMember, noSuchUser, signsInElsewhereOnly } from './user-errors.ts';
 import { membershipFacts, userFacts } from './user-facts.ts';
 import {
   findUserBy,
   insertTold,
   lockUser,
+  signsInElsewhere,
   type User,
   type UserKey,
   type UserMembers,
@@ -118,6 +119,7 @@ export async function addMember(
       const roleIds = await firstRoleIds(inside, organizationId, member.roles, 'membership.roles');
       const found = await lockUser(tx, { environmentId, key });
       if (!found) throw noSuchUser();
+      if (signsInElsewhere(found)) throw signsInElsewhereOnly();
       const known = await findMembership(tx, { environmentId, organizationId, userId: found.id });
       // Who is a member already is told so, also where there is no room for others.
       if (!known) {

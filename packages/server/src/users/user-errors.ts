@@ -6,6 +6,15 @@ export function noSuchUser(): ApiError {
   return new ApiError('not_found', 'USER_NOT_FOUND', 'there is no such user');
 }
 
+/** Whoever an application's own login page vouches for belongs to no organization here: nobody proved the address (SSO-69). */
+export function signsInElsewhereOnly(): ApiError {
+  return new ApiError(
+    'failed_precondition',
+    'SIGNS_IN_ELSEWHERE',
+    'the user signs in to an MCP server with the application’s own login page and cannot be a member here',
+  );
+}
+
 export function noSuchMember(): ApiError {
   return new ApiError(
     'not_found',

@@ -35,6 +35,19 @@ export type User = UserMembers & {
   readonly lastLoginAt: Date | undefined;
 };
 
+/**
+ * What stands where others have their address in lower case, for a person whom an application's own login page vouches for. No
+ * address begins with a space, so none leads to them.
+ */
+export function partnerKey(connectionId: string, subjectHash: Uint8Array): string {
+  return ` ${connectionId} ${Buffer.from(subjectHash).toString('hex')}`;
+}
+
+/** Whether a person signs in with an application's own login page alone: their address is only what that said (SSO-69). */
+export function signsInElsewhere({ emailKey }: Pick<User, 'emailKey'>): boolean {
+  return emailKey.startsWith(' ');
+}
+
 /** A person by our name for them, or by the application's. */
 export type UserKey = { readonly id: string } | { readonly externalId: string };
 

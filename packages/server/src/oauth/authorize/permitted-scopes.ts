@@ -1,6 +1,7 @@
 import type { Client } from '../../clients/client.ts';
 import type { McpServer } from '../../mcp/mcp-servers.ts';
 import type { Ctx } from '../../runtime/context.ts';
+import { signsInElsewhere } from '../../users/users.store.ts';
 import type { User } from '../../users/users.ts';
 
 /**
@@ -25,7 +26,8 @@ export async function permittedScopes(
     mcpServerId: mcpServer.id,
     clientId: by.client.id,
     userId: user.id,
-    email: user.email,
+    email: signsInElsewhere(user) ? undefined : user.email,
+    connectionId: mcpServer.connectionId,
     scopes: known,
   });
   return known.filter((name) => permitted.includes(name));
