@@ -107,6 +107,11 @@ for (const protocol of protocols)
         [3, 'INVALID_ARGUMENT', 'template_variables'],
       ],
       [steps.resend('nothing'), [5, 'AUTH_REQUEST_NOT_FOUND']],
+      [steps.resend('a\0b'), [3, 'INVALID_ARGUMENT', 'auth_request_id']],
+      [
+        steps.verify({ code: '123456', auth_request_id: 'a\0b' }),
+        [3, 'INVALID_ARGUMENT', 'auth_request_id'],
+      ],
       [steps.resend(String(id)), [9, 'AUTH_REQUEST_OVER']],
       [steps.verify({ code: '123456' }), [3, 'INVALID_ARGUMENT', 'auth_request_id']],
       [steps.verify({ code: '123456', auth_request_id: 'nothing' }), WRONG],
@@ -146,11 +151,16 @@ test('of a code five different ones may be tried, whatever races; the same again
   gatewarden.clock.advance({ seconds: 61 });
   const third = await send(api, 'guess@example.com');
   const { code: right = '' } = await lastMail('guess@example.com');
-  assert.deepEqual(
-    refused(await api(steps.verify({ code: right, auth_request_id: third }))),
-    TRIED_OUT,
-    'ten an hour for one address, all requests together',
+  for (const time of ['once', 'and again', 'and again'])
+    assert.deepEqual(
+      refused(await api(steps.verify({ code: right, auth_request_id: third }))),
+      TRIED_OUT,
+      `ten an hour for one address, all requests together: ${time}`,
+    );
+  const parallel = Array.from({ length: 6 }, () =>
+    api(steps.verify({ code: right, auth_request_id: third })),
   );
+  for (const answer of await Promise.all(parallel)) assert.deepEqual(refused(answer), TRIED_OUT);
   gatewarden.clock.advance({ minutes: 61 });
 });
 

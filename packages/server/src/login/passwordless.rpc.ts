@@ -37,6 +37,7 @@ export const passwordlessRpc: Slice<typeof PasswordlessService> = {
   },
 
   async resendPasswordlessEmail(ctx, { authRequestId }) {
+    checkText('', { auth_request_id: authRequestId });
     const sent = await resendPasswordless(ctx, authRequestId);
     switch (sent.kind) {
       case 'unknown':
@@ -55,6 +56,7 @@ export const passwordlessRpc: Slice<typeof PasswordlessService> = {
   },
 
   async verifyPasswordlessEmail(ctx, { authCredential, authRequestId }) {
+    checkText('', { auth_request_id: authRequestId ?? '' });
     const id = authRequestId || undefined;
     switch (authCredential.case) {
       case 'code':

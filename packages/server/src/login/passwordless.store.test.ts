@@ -60,10 +60,10 @@ for (const engine of engines)
       store.usePasswordlessRequest(db, { ...proof, codeMac: sha256('code') }),
     ]);
     assert.deepEqual(uses.filter(Boolean), [true]);
-    const used = await store.findPasswordlessRequest(db, proof);
+    const used = await store.lockPasswordlessRequest(db, proof);
     assert.equal(used?.secretsSealed, undefined, 'nothing of it can be mailed again');
     await store.deletePasswordlessRequests(db, after(300));
-    assert.ok(await store.findPasswordlessRequest(db, proof));
+    assert.ok(await store.lockPasswordlessRequest(db, proof));
     await store.deletePasswordlessRequests(db, after(301));
-    assert.equal(await store.findPasswordlessRequest(db, proof), undefined);
+    assert.equal(await store.lockPasswordlessRequest(db, proof), undefined);
   });

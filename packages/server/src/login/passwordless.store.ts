@@ -98,16 +98,6 @@ export async function insertPasswordlessRequest(
 
 type ById = { environmentId: string; id: string };
 
-export async function findPasswordlessRequest(
-  db: Db,
-  by: ById,
-): Promise<PasswordlessRequest | undefined> {
-  const rows = await db.rows<Row>(
-    sql`select ${columns} from passwordless_requests where environment_id = ${by.environmentId} and id = ${by.id}`,
-  );
-  return rows[0] && fromRow(rows[0]);
-}
-
 /** The request, which nobody else changes until the transaction ends. */
 export async function lockPasswordlessRequest(
   tx: Db,

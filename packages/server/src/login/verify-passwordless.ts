@@ -4,7 +4,7 @@ import { equalBytes, sha256 } from '../runtime/hash.ts';
 import {
   countPasswordlessTry,
   findPasswordlessByLink,
-  findPasswordlessRequest,
+  lockPasswordlessRequest,
   type PasswordlessRequest,
   usePasswordlessRequest,
 } from './passwordless.store.ts';
@@ -30,37 +30,50 @@ export async function verifyCode(
   ctx: Ctx,
   by: { readonly id: string; readonly code: string },
 ): Promise<Verification> {
-  const { environmentId, db } = ctx;
   const typed = by.code
     .replace(/[\s\p{Pd}]/gu, '')
     .normalize('NFKC')
     .toUpperCase();
-  const request = await findPasswordlessRequest(db, { environmentId, id: by.id });
-  if (!request?.codeMac || isOver(ctx, request)) return { kind: 'wrong' };
-  const tryMac = tryMacOf(ctx, request.id, typed);
-  const isRepeated = request.lastTryMac !== undefined && equalBytes(request.lastTryMac, tryMac);
-  if (!isRepeated && request.attempts >= MOST_TRIES) return { kind: 'tried-out' };
-  const counted = await countPasswordlessTry(db, {
-    environmentId,
-    id: request.id,
-    tryMac,
-    most: MOST_TRIES,
-    now: ctx.now(),
-  });
-  if (!counted) {
-    const current = await findPasswordlessRequest(db, { environmentId, id: request.id });
-    const isTriedOut = current && !isOver(ctx, current) && current.attempts >= MOST_TRIES;
-    return { kind: isTriedOut ? 'tried-out' : 'wrong' };
-  }
-  // Last, so that tries that the request refuses use up nothing of the person's.
-  if (!isRepeated && !(await countTryForApplication(ctx, request.emailKey)))
-    return { kind: 'tried-out' };
-  if (!isCode(ctx, counted, typed)) {
+  const counted = await countedTry(ctx, by.id, typed);
+  if (counted.kind !== 'counted') return counted;
+  const { request, isRepeated } = counted;
+  if (!request.codeMac || !isCode(ctx, request, typed)) {
     if (!isRepeated) await recordFor(ctx, refusal('wrong-code'));
     return { kind: 'wrong' };
   }
-  const { codeMac } = counted;
-  return codeMac ? await use(ctx, counted, { codeMac }) : { kind: 'wrong' };
+  return await use(ctx, request, { codeMac: request.codeMac });
+}
+
+type CountedTry = {
+  readonly kind: 'counted';
+  readonly request: PasswordlessRequest;
+  readonly isRepeated: boolean;
+};
+
+/**
+ * Counts a try, with nobody else counting one of the same request meanwhile: what the address refuses is not remembered as the
+ * last try of the request either, and so cannot be repeated into a comparison.
+ */
+async function countedTry(
+  ctx: Ctx,
+  id: string,
+  typed: string,
+): Promise<CountedTry | { readonly kind: 'wrong' | 'tried-out' }> {
+  const key = { environmentId: ctx.environmentId, id };
+  return await ctx.db.transaction(async (tx) => {
+    const request = await lockPasswordlessRequest(tx, key);
+    if (!request?.codeMac || isOver(ctx, request)) return { kind: 'wrong' };
+    const tryMac = tryMacOf(ctx, id, typed);
+    const isRepeated = request.lastTryMac !== undefined && equalBytes(request.lastTryMac, tryMac);
+    if (isRepeated) return { kind: 'counted', request, isRepeated };
+    // The address comes last, so that tries that the request refuses use up nothing of the person's.
+    if (request.attempts >= MOST_TRIES) return { kind: 'tried-out' };
+    if (!(await countTryForApplication(withDb(ctx, tx), request.emailKey)))
+      return { kind: 'tried-out' };
+    const attempt = { ...key, tryMac, most: MOST_TRIES, now: ctx.now() };
+    const counted = await countPasswordlessTry(tx, attempt);
+    return counted ? { kind: 'counted', request: counted, isRepeated } : { kind: 'wrong' };
+  });
 }
 
 /** Tries the token of a link: by whoever has it, or only together with the id of its request (FSA-29). */
