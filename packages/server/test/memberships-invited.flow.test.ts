@@ -11,6 +11,7 @@ import {
   startTestGatewarden,
   type TestGatewarden,
 } from '../src/testing.ts';
+import { noteSignIn } from '../src/users/users.store.ts';
 import { type Api, managementApi, member, members, ok } from './management-api.ts';
 import { newOrganization, organizationSteps } from './organization-steps.ts';
 import { memberSteps, membershipOf, newMember, userSteps } from './user-steps.ts';
@@ -315,6 +316,21 @@ test('a link ends with its invitation; a reminder has one more, a new invitation
     'invitation_expired',
     'withdrawn',
   );
+});
+
+test('a link that was mailed to the address a person had before is over: it would prove the new one, which nobody has (attack: an invitation that verifies an address of choice)', async (t) => {
+  const api = await managementApi(t, gatewarden);
+  const { organization, user, email, link } = await invited(api);
+  const { database, environment } = gatewarden;
+  const said = { environmentId: environment.id, id: user, emailVerified: false, now: new Date() };
+  await noteSignIn(database, { ...said, email });
+  assert.equal(asPage(await aBrowser().open(link)).step, 'invitation', 'the same address');
+  await noteSignIn(database, { ...said, email: 'victim@example.com' });
+  assert.equal(endedAs(await aBrowser().open(link)), 'invitation_expired');
+  ok(await api(memberSteps(organization).resend(user)));
+  const [sent = ''] = await linksTo('victim@example.com');
+  assert.equal(asPage(await aBrowser().open(sent)).step, 'invitation');
+  assert.equal(endedAs(await aBrowser().open(link)), 'invitation_expired');
 });
 
 test('whoever accepts goes on to the sign-in of the application; somebody else signed in there is told whose invitation it is (FSA-64)', async (t) => {

@@ -314,3 +314,28 @@ test('whoever is signed in on our pages learns who they are, invites and removes
   assert.deepEqual(hashes.slice(0, 2), hashes.slice(2));
   assert.equal((await api(userSteps.current())).code, 7);
 });
+
+test('whoever is signed in on our pages sees members in the own organization only: where else they belong is other customers (attack: names, roles and metadata of another tenant)', async (t) => {
+  const api = await managementApi(t, gatewarden);
+  const [own, other] = [await anOrganization(api), await anOrganization(api)];
+  const admin = { email: 'sees+sktest@example.com', membership: { roles: [{ name: 'admin' }] } };
+  await newMember(api, own, admin);
+  const both = idOf(await newMember(api, own, { email: 'both@example.com' }));
+  const elsewhere = { roles: [{ name: 'admin' }], metadata: { plan: 'secret' } };
+  ok(await api(memberSteps(other).join(both, elsewhere)));
+  const { id: server } = await gatewarden.mcpServer({ serverUrl: 'https://mcp.example.com/sees' });
+  const { headers } = await person(gatewarden, server, admin.email);
+  const steps = memberSteps(own);
+  for (const { rest } of [steps.list(), steps.change(both, { roles: [{ name: 'member' }] })]) {
+    const [verb, path, body] = rest;
+    const init = { method: verb, body: body === undefined ? null : JSON.stringify(body) };
+    const type = { 'content-type': 'application/json' };
+    const url = `${gatewarden.origin}/api/v1${path}`;
+    const answer = await fetch(url, { ...init, headers: { ...headers, ...type } });
+    const text = await answer.text();
+    assert.equal(answer.status, 200, text);
+    assert.ok(text.includes(both) && text.includes(own), text);
+    assert.ok(!text.includes(other) && !text.includes('secret'), text);
+    assert.ok(JSON.stringify((await api(steps.list())).body).includes(other), 'applications do');
+  }
+});

@@ -12,7 +12,7 @@ import {
 } from './memberships.ts';
 import { ceilingOf } from './privilege-ceiling.ts';
 import { emailOf, keyOf, newMembers, type SentRole, wantedRoles } from './user-input.ts';
-import { userWithMemberships } from './user-message.ts';
+import { userWithMemberships, viewOf } from './user-message.ts';
 
 /** Memberships: who belongs to which organization, and invitations to them. */
 export const membershipsRpc: Slice<typeof UserService> = {
@@ -46,7 +46,7 @@ export const membershipsRpc: Slice<typeof UserService> = {
     const roles = wantedRoles('membership.roles', membership.roles);
     const change = { roles, metadata };
     const user = await changeMembership(ctx, organizationId, key, change, ceilingOf(caller));
-    return { user: await userWithMemberships(ctx, user) };
+    return { user: await userWithMemberships(ctx, user, viewOf(caller, organizationId)) };
   },
 
   async resendInvite(ctx, { organizationId, id }) {

@@ -1,3 +1,4 @@
+import type { Caller } from '../http/callers.ts';
 import { timestampOf } from '../http/timestamps.ts';
 import { permissionsOfRoles } from '../roles/role-permissions.store.ts';
 import type { Ctx } from '../runtime/context.ts';
@@ -13,11 +14,24 @@ import type { User } from './users.store.ts';
 /** Numbers of `scalekit.v1.commons.MembershipStatus`. */
 const STATUS = { ACTIVE: 1, INACTIVE: 2, PENDING_INVITE: 3, INVITE_EXPIRED: 4 } as const;
 
-/** People as the contract has them, with all their memberships: two statements, however many people. */
-export async function userMessages(ctx: Ctx, users: readonly User[]) {
+/**
+ * Where callers see memberships of others: people on the pages in the organization that the call is about and nowhere else, as
+ * the other ones are other customers; absent: everywhere.
+ */
+export function viewOf(caller: Caller, organizationId: string): string | undefined {
+  return caller.kind === 'session' ? organizationId : undefined;
+}
+
+/**
+ * People as the contract has them, with their memberships: two statements, however many people.
+ *
+ * @param view the only organization whose membership is shown; absent: all are
+ */
+export async function userMessages(ctx: Ctx, users: readonly User[], view?: string) {
   const { db, environmentId } = ctx;
   const userIds = users.map(({ id }) => id);
-  const memberships = await membershipsOfUsers(db, { environmentId, userIds });
+  const all = await membershipsOfUsers(db, { environmentId, userIds });
+  const memberships = all.filter((one) => view === undefined || one.organizationId === view);
   const active = memberships.filter(({ status }) => status === 'ACTIVE');
   const roleIds = [...new Set(active.flatMap(({ roles }) => roles.map(({ id }) => id)))];
   const granted =
@@ -36,8 +50,8 @@ export async function userMessages(ctx: Ctx, users: readonly User[]) {
 }
 
 /** One person as the contract has them. */
-export async function userWithMemberships(ctx: Ctx, user: User) {
-  const [message] = await userMessages(ctx, [user]);
+export async function userWithMemberships(ctx: Ctx, user: User, view?: string) {
+  const [message] = await userMessages(ctx, [user], view);
   return message ?? userMessage(ctx, user);
 }
 

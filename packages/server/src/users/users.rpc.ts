@@ -6,7 +6,7 @@ import { organizationExists } from '../roles/roles.store.ts';
 import type { Ctx } from '../runtime/context.ts';
 import { noSuchOrganization, noSuchUser } from './user-errors.ts';
 import { changedUser, keyOf } from './user-input.ts';
-import { userMessages, userWithMemberships } from './user-message.ts';
+import { userMessages, userWithMemberships, viewOf } from './user-message.ts';
 import { countUsers, findUserBy, listUserPage, type UserFilter } from './users.store.ts';
 import { changeUser } from './users.ts';
 
@@ -40,17 +40,18 @@ export const usersRpc: Slice<typeof UserService> = {
     return await part(ctx, request, { text: request.query });
   },
 
-  async listOrganizationUsers(ctx, request) {
+  async listOrganizationUsers(ctx, request, { caller }) {
     const { organizationId } = request;
     checkId('organization_id', organizationId, 'org');
-    return await part(ctx, request, { organizationId });
+    return await part(ctx, request, { organizationId }, viewOf(caller, organizationId));
   },
 
-  async searchOrganizationUsers(ctx, request) {
+  async searchOrganizationUsers(ctx, request, { caller }) {
     const { organizationId, query } = request;
     checkId('organization_id', organizationId, 'org');
     checkText('', { query });
-    return await part(ctx, request, { organizationId, text: query });
+    const filter = { organizationId, text: query };
+    return await part(ctx, request, filter, viewOf(caller, organizationId));
   },
 };
 
@@ -58,6 +59,7 @@ async function part(
   ctx: Ctx,
   asked: { readonly pageToken: string; readonly pageSize: number },
   filter: UserFilter,
+  view?: string,
 ) {
   const { db, environmentId } = ctx;
   const list = `users ${JSON.stringify(filter)}`;
@@ -73,6 +75,6 @@ async function part(
   return {
     ...tokens,
     totalSize: await countUsers(db, { environmentId, filter }),
-    users: await userMessages(ctx, items),
+    users: await userMessages(ctx, items, view),
   };
 }

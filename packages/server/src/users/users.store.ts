@@ -187,12 +187,20 @@ export async function noteProof(
   return rows[0] && fromRow(rows[0]);
 }
 
-/** Notes a sign-in that somebody else vouches for, with the address they named. */
+/**
+ * Notes a sign-in that somebody else vouches for, with the address they named. Links of invitations that went to another address
+ * end: whoever has one proves that address, and not the new one.
+ */
 export async function noteSignIn(
   db: Db,
   by: { environmentId: string; id: string; email: string; emailVerified: boolean; now: Date },
 ): Promise<void> {
   await db.rows(sql`
+    with dead as (
+      delete from invitation_links l using users u join memberships m on m.environment_id = u.environment_id and m.user_id = u.id
+       where u.environment_id = ${by.environmentId} and u.id = ${by.id} and u.email <> ${by.email}
+         and l.environment_id = m.environment_id and l.organization_id = m.organization_id and l.user_id = m.user_id
+    )
     update users set email = ${by.email}, email_verified_at = case when ${by.emailVerified}::boolean then coalesce(email_verified_at, ${by.now}) end, last_login_at = ${by.now}
      where environment_id = ${by.environmentId} and id = ${by.id}`);
 }
