@@ -103,6 +103,19 @@ test('"switch account" on the consent page asks the application again, and whoev
   assert.ok(page.html.includes('second@customer.example'), page.html);
 });
 
+test('signing out of a browser ends the sessions of an application’s own page too, also when there is no other: the next person at the machine is nobody (SSO-69, FSA-51)', async () => {
+  const { browser, consent, url } = await signedIn('shared-computer', 'shared@customer.example');
+  await allow(browser, consent);
+  const again = await browser.open(url);
+  assert.ok(!('params' in again) || !again.params.has('login_request_id'), 'is signed in');
+  const page = asPage(await browser.open('/logout'));
+  assert.ok(page.form, page.html);
+  assert.ok(page.html.includes('shared@customer.example'));
+  asPage(await browser.submit(page, { action: 'sign-out' }));
+  const after = asLanding(await browser.open(url));
+  assert.ok(after.params.has('login_request_id'), after.location);
+});
+
 test('with its connection everything ends that people of an application’s own page hold (SSO-66, AS-114)', async (t) => {
   const own = await ownSite(t, site.gatewarden);
   const flow = await signedIn('leaves', 'leaves@customer.example', own);

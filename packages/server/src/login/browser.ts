@@ -4,7 +4,13 @@ import { readCookie, setCookie } from '../http/cookies.ts';
 import type { Ctx } from '../runtime/context.ts';
 import { equalBytes, sha256 } from '../runtime/hash.ts';
 import { newSecret } from '../runtime/ids.ts';
-import { type BrowserSessions, SESSION_COOKIE, sessionsOf } from '../sessions/sessions.ts';
+import {
+  type BrowserSessions,
+  everySessionOf,
+  SESSION_COOKIE,
+  type Session,
+  sessionsOf,
+} from '../sessions/sessions.ts';
 
 /** One browser, known by a random secret in its cookie; rows hold only the hash (AS-30). */
 export type Browser = { readonly hash: Uint8Array };
@@ -50,6 +56,17 @@ export async function sessionsOfRequest(
   connectionId?: string,
 ): Promise<BrowserSessions> {
   return await sessionsOf(ctx, sessionCookie(request), browserIfAny(request)?.hash, connectionId);
+}
+
+/**
+ * Somebody who is signed in in this browser: the one whom the hosted pages know, or else anybody, also by an application's own
+ * login page. Whom nobody sees, nobody would sign out.
+ */
+export async function anybodyHere(ctx: Ctx, request: FastifyRequest): Promise<Session | undefined> {
+  const { current } = await sessionsOfRequest(ctx, request);
+  if (current) return current;
+  const [other] = await everySessionOf(ctx, sessionCookie(request), browserIfAny(request)?.hash);
+  return other;
 }
 
 export function sessionCookie(request: FastifyRequest): string | undefined {

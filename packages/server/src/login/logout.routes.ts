@@ -4,7 +4,7 @@ import { readForm } from '../http/forms.ts';
 import { signedOutPage, signOutPage } from '../pages/sign-out.ts';
 import { type App, type Ctx, withDb } from '../runtime/context.ts';
 import { SESSION_COOKIE, type Session, signOutBrowser } from '../sessions/sessions.ts';
-import { type Browser, browserIfAny, sessionCookie, sessionsOfRequest } from './browser.ts';
+import { anybodyHere, type Browser, browserIfAny, sessionCookie } from './browser.ts';
 import { CSRF_FIELD, checkPost, csrfToken, type FormBinding } from './csrf.ts';
 import { namesSession } from './logout-hint.ts';
 import { PageError } from './page-error.ts';
@@ -45,7 +45,7 @@ async function askToSignOut(
   }
   const frame = await frameOf(ctx, request);
   const browser = browserIfAny(request);
-  const { current } = await sessionsOfRequest(ctx, request);
+  const current = await anybodyHere(ctx, request);
   if (!browser || !current) {
     return sendPage(ctx, reply, signedOutPage(frame, {}), { formAction: 'self' });
   }
@@ -68,7 +68,7 @@ async function signOut(
 ): Promise<FastifyReply> {
   const form = readForm(request);
   const browser = browserIfAny(request);
-  const { current } = await sessionsOfRequest(ctx, request);
+  const current = await anybodyHere(ctx, request);
   // Signed out meanwhile, in another tab: there is nothing left to protect or to change.
   if (!browser || !current) return seeOther(reply, PATH);
   checkPost(ctx, request, { form: bindingOf(browser, current), token: form.params[CSRF_FIELD] });

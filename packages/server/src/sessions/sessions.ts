@@ -64,6 +64,17 @@ export async function sessionsOf(
   return { current, all: found.map(({ session }) => session) };
 }
 
+/** Everybody who is signed in in this browser, whichever page they signed in with, in the order of the cookie. */
+export async function everySessionOf(
+  ctx: Ctx,
+  cookie: string | undefined,
+  browserHash: Uint8Array | undefined,
+): Promise<readonly Session[]> {
+  if (!browserHash) return [];
+  const found = await inOrder(ctx, tokensOf(cookie), browserHash);
+  return found.map(({ session }) => session);
+}
+
 /**
  * Signs a person in in a browser. The token is new whatever the cookie held before (fixation), also when the same person
  * proves it again; that keeps the session's id. Other people signed in in the browser stay, behind the new one.
