@@ -92,3 +92,30 @@ test('pages about a connection keep notes of their own organization, whoever the
   assert.deepEqual((await call(headers, 'GET', path(acme, own))).body, { context: fine });
   assert.equal((await call(headers, 'GET', path(acme, 'own'))).status, 400);
 });
+
+test('a portal reads how trying out a connection of its own organization went, and of no other (SSO-53)', async (t) => {
+  const api = await managementApi(t, gatewarden);
+  const acme = await organization(gatewarden, 'Acme');
+  const other = await organization(gatewarden, 'Other');
+  const social = environment.create({ provider: 'GITLAB', type: 'OAUTH' });
+  const shared = String(member(ok(await api(social)), 'connection')['id']);
+  const [own, theirs] = [await newConnection(api, acme), await newConnection(api, other)];
+  const { environmentId } = gatewarden.context();
+  const ids = [String(own['id']), String(theirs['id']), shared];
+  for (const [index, id] of ids.entries())
+    await gatewarden.database.rows(sql`
+      insert into connection_test_requests (environment_id, id, connection_id, status, user_info, created_at)
+      values (${environmentId}, ${`test_10000000000000000${index}`}, ${id}, 'SUCCESS', '{"email": "ada@acme.example"}', now())`);
+  const path = (index: number, at = index) =>
+    `/connections/${ids[at]}/test-requests/test_10000000000000000${index}`;
+  const { headers } = await portal(gatewarden, acme, ['sso']);
+  const { status, body } = await call(headers, 'GET', path(0));
+  assert.deepEqual(
+    [status, body['status'], body['user_info']],
+    [200, 'SUCCESS', '{"email":"ada@acme.example"}'],
+  );
+  for (const at of [path(1), path(2), path(1, 0), path(0, 1)])
+    assert.equal((await call(headers, 'GET', at)).status, 404, at);
+  const directories = await portal(gatewarden, acme, ['dir_sync']);
+  assert.equal((await call(directories.headers, 'GET', path(0))).status, 403);
+});

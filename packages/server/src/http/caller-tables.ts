@@ -196,7 +196,8 @@ export const PORTAL_SERVICES: ReadonlyMap<string, readonly string[]> = new Map<
 
 /** What portals may reach besides; everything else is refused. */
 export const PORTAL_REACH: ReadonlyMap<string, PortalReach> = new Map<string, PortalReach>([
-  ['ConnectionService.GetConnectionTestResult', { ...NOTHING, features: SSO }],
+  // Looks at who calls: only connections of the portal's organization.
+  ['ConnectionService.GetConnectionTestResult', { to: 'self', features: SSO }],
   ['ConnectionService.ListAppConnections', { ...NOTHING, features: SSO }],
   ['EnvironmentService.GetCurrentSession', { to: 'self', features: [] }],
   ['EnvironmentService.GetPortalCustomization', { to: 'environment', features: [] }],

@@ -22,11 +22,12 @@ const LONGEST_CONTEXT = 16_384;
 
 /** What is known of a connection besides its configuration: how trying it out went, and notes of the pages about it. */
 export const connectionDetailsRpc: Slice<typeof ConnectionService> = {
-  async getConnectionTestResult(ctx, { connectionId, testRequestId }) {
+  async getConnectionTestResult(ctx, { connectionId, testRequestId }, { caller }) {
     checkId('connection_id', connectionId, 'conn');
     checkId('test_request_id', testRequestId, 'test');
     const { environmentId } = ctx;
-    const by = { environmentId, connectionId, id: testRequestId };
+    const organizationId = caller.kind === 'portal' ? caller.organizationId : undefined;
+    const by = { environmentId, organizationId, connectionId, id: testRequestId };
     const result = await findTestResult(ctx.db, by);
     if (!result)
       throw new ApiError('not_found', 'TEST_REQUEST_NOT_FOUND', 'there is no such test request');

@@ -18,13 +18,20 @@ type ResultRow = {
   error_details: string | null;
 };
 
-export async function findTestResult(
-  db: Db,
-  by: { environmentId: string; connectionId: string; id: string },
-): Promise<TestResult | undefined> {
+export type TestRequestKey = {
+  readonly environmentId: string;
+  /** Absent: whoever the connection belongs to. */
+  readonly organizationId?: string | undefined;
+  readonly connectionId: string;
+  readonly id: string;
+};
+
+export async function findTestResult(db: Db, by: TestRequestKey): Promise<TestResult | undefined> {
   const rows = await db.rows<ResultRow>(sql`
-    select status, user_info, error, error_description, error_details from connection_test_requests
-     where environment_id = ${by.environmentId} and connection_id = ${by.connectionId} and id = ${by.id}`);
+    select t.status, t.user_info, t.error, t.error_description, t.error_details from connection_test_requests t
+      join connections c on c.environment_id = t.environment_id and c.id = t.connection_id
+     where t.environment_id = ${by.environmentId} and t.connection_id = ${by.connectionId} and t.id = ${by.id}
+       and (${by.organizationId}::text is null or c.organization_id = ${by.organizationId})`);
   return (
     rows[0] && {
       status: rows[0].status,
