@@ -14,6 +14,10 @@ const MOST = {
   back_channel_logout_uris: 5,
 } as const;
 
+/** With https too, so that nobody leaves a test address in production; names below `localhost` are this machine (RFC 6761). */
+const ON_THIS_MACHINE =
+  /^https:\/\/(?:(?:[^/?#]+\.)?localhost\.?|127(?:\.[0-9]+){3}|\[::1\])(?:[:/]|$)/i;
+
 /** Absent ones are not spoken of. */
 export type ApplicationUris = {
   readonly postLoginUris?: readonly string[] | undefined;
@@ -69,7 +73,9 @@ function browserUriProblem(
   const problem = redirectUriProblem(uri, { privateUseSchemes: 'allow' });
   if (problem !== undefined) return problem;
   if (uri.includes('?')) return 'it has a query';
-  if (kind === 'DEVELOPMENT' || redirectKind(uri) !== 'loopback') return undefined;
+  if (kind === 'DEVELOPMENT') return undefined;
+  if (ON_THIS_MACHINE.test(uri)) return 'loopback addresses are for development';
+  if (redirectKind(uri) !== 'loopback') return undefined;
   if (type !== 'NTV') return 'http and loopback addresses are for development';
   return /^http:\/\/localhost\b/.test(uri)
     ? 'localhost is for development; 127.0.0.1 and [::1] are accepted'
