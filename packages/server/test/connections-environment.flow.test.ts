@@ -133,11 +133,14 @@ test('codes, links and passkeys are configured as the contract says; what has no
   const same = { ...passkeys, key_id: 'WEBAUTHN' };
   const passkey = await connection(api, environment.update(id, { ...same, webauthn_config }));
   assert.deepEqual([passkey['status'], passkey['webauthn_config']], ['COMPLETED', webauthn_config]);
-  const unfit = { timeout: { login: '5s' } };
-  assert.equal(
-    (await api(environment.update(id, { ...same, webauthn_config: unfit }))).code,
-    INVALID,
-  );
+  for (const unfit of [
+    { timeout: { login: '5s' } },
+    { rp: { ids: ['acme.example\0'], origins: ['https://acme.example'] } },
+    { attestation: { enterprise_approved_ids: ['x'.repeat(17_000)] } },
+  ]) {
+    const { code } = await api(environment.update(id, { ...same, webauthn_config: unfit }));
+    assert.equal(code, INVALID, JSON.stringify(unfit).slice(0, 80));
+  }
 
   const social = await connection(api, environment.create({ provider: 'CUSTOM', type: 'OAUTH' }));
   const socialId = String(social['id']);

@@ -1,4 +1,4 @@
-import { invalidField } from '../http/request-checks.ts';
+import { checkJson, invalidField } from '../http/request-checks.ts';
 import type { Ctx } from '../runtime/context.ts';
 import type { Connection, ConnectionSettings, ConnectionType } from './connection.ts';
 import { oauthRedirectUri, oidcUrls, partnerCallback, samlUrls } from './connection-urls.ts';
@@ -118,6 +118,8 @@ const CONFIGS: Readonly<Record<ConnectionType, Readonly<Record<string, Rules>>>>
 
 const LONGEST_TEXT = 2_048;
 const MOST_TEXTS = 100;
+/** Characters as JSON. */
+const LONGEST_PASSKEY_SETTINGS = 16_384;
 
 /** A part of a request in the JSON of the contract; absent members are not in it. */
 export type GivenConfig = {
@@ -145,8 +147,10 @@ export function changedSettings(
   const { type, settings } = connection;
   if (!given) return { settings };
   const path = `connection.${snakeCase(given.name)}`;
-  if (type === 'WEBAUTHN' && given.name === 'webauthnConfig')
+  if (type === 'WEBAUTHN' && given.name === 'webauthnConfig') {
+    checkJson(path, given.value, LONGEST_PASSKEY_SETTINGS);
     return { settings: { webauthn: given.value } };
+  }
   const rules = CONFIGS[type][given.name];
   if (!rules) throw invalidField(path, `a connection of type ${type} has no such settings`);
   // A trusted identity provider is of one kind or the other.
