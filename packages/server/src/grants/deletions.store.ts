@@ -40,15 +40,19 @@ export async function deleteMembershipRow(db: Db, by: MembershipKey): Promise<bo
   return rows.length > 0;
 }
 
-/** Ends the sessions that people have open in an organization which they leave, and takes it from their other sessions. */
+/**
+ * Ends the active sessions that people have open in an organization which they leave, and takes it from their other sessions;
+ * one that had expired stays expired.
+ */
 export async function endSessionsInOrganization(
   db: Db,
   by: People & { readonly organizationId: string; readonly because: string; readonly now: Date },
 ): Promise<void> {
+  const ends = sql`organization_id = ${by.organizationId} and ended_at is null and idle_expires_at > ${by.now} and absolute_expires_at > ${by.now}`;
   await db.rows(sql`
     update sessions set authenticated_organizations = array_remove(authenticated_organizations, ${by.organizationId}),
-      ended_at = case when organization_id = ${by.organizationId} then coalesce(ended_at, ${by.now}) else ended_at end,
-      ended_because = case when organization_id = ${by.organizationId} then coalesce(ended_because, ${by.because}) else ended_because end
+      ended_at = case when ${ends} then ${by.now} else ended_at end,
+      ended_because = case when ${ends} then ${by.because} else ended_because end
      where environment_id = ${by.environmentId} and user_id = any(${by.userIds}::text[])
        and (organization_id = ${by.organizationId} or ${by.organizationId} = any(authenticated_organizations))`);
 }
