@@ -4,7 +4,7 @@ import { type Sql, sql } from '../packages/server/src/storage/db.ts';
 import { openPostgres } from '../packages/server/src/storage/postgres.ts';
 import { atMost, type Budget } from './budgets.ts';
 import type { Cleanups } from './cleanups.ts';
-import { type Connection, openConnection } from './connection.ts';
+import { openConnection } from './connection.ts';
 import { fillPeople, type People } from './fill-people.ts';
 import { newInstallation, start, stop } from './gatewarden.ts';
 import { type DurablePostgres, startDurablePostgres } from './postgres.ts';
@@ -31,10 +31,11 @@ export type ListRow = {
   readonly p99: number;
 };
 
-type Site = {
-  readonly people: People;
+type Asker = {
   readonly get: (path: string) => Promise<Record<string, unknown>>;
+  readonly close: () => void;
 };
+type Site = { readonly people: People; readonly asker: () => Promise<Asker> };
 
 /** The path of one call; given who is there and a number that differs from call to call. */
 type Operation = (people: People, n: number, pages: readonly string[]) => string;
@@ -113,19 +114,20 @@ async function openSite(
   const people = await fillPeople(url, count);
   const { ready } = await start(cleanups, installation);
   const token = await tokenOf(installation.port, ready.clientId, ready.clientSecret);
-  let connection: Connection | undefined;
-  cleanups.add(async () => connection?.close());
-  const get = async (path: string): Promise<Record<string, unknown>> => {
-    // Opened when it is needed first: the server closes one that is idle while the other database is filled.
-    connection ??= await openConnection(installation.port);
-    const answer = await connection.send(
-      `GET ${path} HTTP/1.1\r\nhost: localhost:${installation.port}\r\nauthorization: Bearer ${token}\r\n\r\n`,
-    );
-    if (answer.status !== 200)
-      throw new Error(`GET ${path} answers ${answer.status}: ${answer.body}`);
-    return JSON.parse(answer.body) as Record<string, unknown>; // only read member by member
+  // A connection for each block of calls: the server closes one that waits while the other server has its turn.
+  const asker = async (): Promise<Asker> => {
+    const connection = await openConnection(installation.port);
+    const get = async (path: string): Promise<Record<string, unknown>> => {
+      const answer = await connection.send(
+        `GET ${path} HTTP/1.1\r\nhost: localhost:${installation.port}\r\nauthorization: Bearer ${token}\r\n\r\n`,
+      );
+      if (answer.status !== 200)
+        throw new Error(`GET ${path} answers ${answer.status}: ${answer.body}`);
+      return JSON.parse(answer.body) as Record<string, unknown>; // only read member by member
+    };
+    return { get, close: connection.close };
   };
-  return { people, get };
+  return { people, asker };
 }
 
 async function tokenOf(port: number, id: string, secret: string): Promise<string> {
@@ -144,7 +146,8 @@ async function tokenOf(port: number, id: string, secret: string): Promise<string
 }
 
 /** Tokens of pages further down. */
-async function laterPages({ get }: Site): Promise<string[]> {
+async function laterPages({ asker }: Site): Promise<string[]> {
+  const { get, close } = await asker();
   const tokens: string[] = [];
   for (let n = 0; n < 20; n += 1) {
     const after = tokens.at(-1);
@@ -153,6 +156,7 @@ async function laterPages({ get }: Site): Promise<string[]> {
     );
     tokens.push(encodeURIComponent(String(page['next_page_token'])));
   }
+  close();
   return tokens;
 }
 
@@ -163,14 +167,16 @@ async function time(
   by: { round: number; calls: number },
 ): Promise<number[]> {
   const taken: number[] = [];
+  const { get, close } = await site.asker();
   for (let call = 0; call < by.calls; call += 1) {
     // Numbers all over the list, the same ones in each run.
     const n = ((by.round * by.calls + call) * 7919) % site.people.count;
     const path = pathOf(site.people, n, pages);
     const startedAt = performance.now();
-    await site.get(path);
+    await get(path);
     taken.push(performance.now() - startedAt);
   }
+  close();
   return taken;
 }
 
