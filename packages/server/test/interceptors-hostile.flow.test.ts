@@ -42,7 +42,7 @@ before(async (t) => {
 async function interceptor(t: TestContext, trigger: string, reply: Reply, more: JsonObject = {}) {
   const app = await endpoint(t, reply);
   const fields = { display_name: 'Gate', trigger_point: trigger, api_url: app.url };
-  const policy = { failure_policy: 'FAIL_CLOSED', timeout_ms: '1500' };
+  const policy = { failure_policy: 'FAIL_CLOSED', timeout_ms: '8000' };
   const made = ok(await api(steps.create({ ...fields, ...policy, ...more })));
   const id = String(member(made, 'interceptor')['id']);
   ok(await api(steps.turn(id, true)));
@@ -197,18 +197,27 @@ test('a machine’s token keeps its audience and carries nothing that cannot be 
 
 test('of calls to an application that does not answer at most fifty wait; the others fail at once, and later ones are asked again (FSA-88: denial of service)', async (t) => {
   const ask = await machine();
-  const gate = await interceptor(t, 'PRE_M2M_TOKEN_CREATION', () => undefined, {
-    timeout_ms: '4000',
-  });
-  const answers = await Promise.all(Array.from({ length: 70 }, () => ask()));
-  assert.ok(answers.every(({ status }) => status === 403));
-  const reasons = await gatewarden.database.rows<{ reason: string; count: bigint }>(sql`
-    select reason, count(*) from events where type = 'interceptor.executed' and data ->> 'interceptor_id' = ${gate.id} group by reason order by reason`);
-  assert.deepEqual(reasons, [
-    { reason: 'interceptor-busy', count: 20n },
-    { reason: 'interceptor-timeout', count: 50n },
-  ]);
-  gate.state.reply = json({ decision: 'ALLOW' });
+  const held: (() => void)[] = [];
+  const answer = json({ decision: 'ALLOW' });
+  const gate = await interceptor(
+    t,
+    'PRE_M2M_TOKEN_CREATION',
+    (response, got) => void held.push(() => answer(response, got)),
+    { timeout_ms: '30000' },
+  );
+  const over: number[] = [];
+  const calls = Array.from({ length: 70 }, async () => void over.push((await ask()).status));
+  for (let wait = 0; wait < 200 && held.length + over.length < 70; wait += 1)
+    await new Promise((done) => setTimeout(done, 100));
+  assert.deepEqual([held.length, over.length], [50, 20]);
+  assert.deepEqual([...new Set(over)], [403]);
+  for (const release of held) release();
+  await Promise.all(calls);
+  assert.equal(over.filter((status) => status === 200).length, 50);
+  const busy = await gatewarden.database.rows(sql`
+    select 1 from events where reason = 'interceptor-busy' and data ->> 'interceptor_id' = ${gate.id}`);
+  assert.equal(busy.length, 20);
+  gate.state.reply = answer;
   assert.equal((await ask()).status, 200);
 });
 
@@ -235,4 +244,13 @@ test('a secret for the application’s endpoint is not sent to another host by a
   ok(await api(steps.update(id, { ...elsewhere, config: config({ ...key, api_key: 'new' }) })));
   ok(await api(steps.update(id, { ...fields, config: {} })));
   ok(await api(steps.remove(id)));
+});
+
+test('a try of an endpoint that answers what cannot be shown says so, and does not fail (FSA-88: hostile answer)', async (t) => {
+  const gate = await interceptor(t, 'PRE_SIGNUP', json({}));
+  for (const text of [`"x":${deep}`, '"x":"\\ud800"', '"\\udfff":1']) {
+    gate.state.reply = raw(`{"decision":"ALLOW",${text}}`);
+    const tried = ok(await api(steps.attempt(gate.id, { data: {} })));
+    assert.equal(member(tried, 'error')['code'], 'MALFORMED', text.slice(0, 20));
+  }
 });

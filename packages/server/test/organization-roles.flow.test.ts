@@ -158,3 +158,25 @@ test("an organization's default role for members overrides the environment's, an
   );
   assert.deepEqual(left, []);
 });
+
+test('what happens to a role of an organization is told as that organization’s, and to a role of the environment as nobody’s', async (t) => {
+  const api = await managementApi(t, gatewarden);
+  const acme = await organization();
+  const own = organizationRoleSteps(acme);
+  ok(await api(own.create({ name: 'told', display_name: 'Told' })));
+  ok(await api(own.update('told', { display_name: 'Told again' })));
+  ok(await api(own.delete('told')));
+  ok(await api(roleSteps.create({ name: 'told', display_name: 'Shared' })));
+  const rows = await gatewarden.database.rows<{ type: string; organization_id: string | null }>(
+    sql`select type, organization_id from events where data ->> 'name' = 'told' order by id`,
+  );
+  assert.deepEqual(
+    rows.map(({ type, organization_id }) => [type, organization_id]),
+    [
+      ['role.created', acme],
+      ['role.updated', acme],
+      ['role.deleted', acme],
+      ['role.created', null],
+    ],
+  );
+});

@@ -110,6 +110,10 @@ export const interceptorsRpc: Slice<typeof InterceptorService> = {
           message: tried.detail.slice(0, 500),
         },
       };
+    if (!canBeShown(tried.answer))
+      return {
+        error: { code: 'MALFORMED', message: 'the answer has texts that are none, or no end' },
+      };
     return {
       interceptorResponse: tried.answer as JsonObject, // parsed from JSON
       ...(tried.violations.length > 0 && {
@@ -120,6 +124,19 @@ export const interceptorsRpc: Slice<typeof InterceptorService> = {
     };
   },
 };
+
+/** Deeper than anybody writes, and far from where reading it by recursion ends. */
+const DEEPEST = 100;
+
+/** JSON may have halves of characters and any depth; answers of ours may not. */
+function canBeShown(value: unknown, depth = 0): boolean {
+  if (typeof value === 'string') return value.isWellFormed();
+  if (typeof value !== 'object' || value === null) return true;
+  if (depth >= DEEPEST) return false;
+  return Object.entries(value).every(
+    ([name, inner]) => name.isWellFormed() && canBeShown(inner, depth + 1),
+  );
+}
 
 async function turn(ctx: Ctx, id: string, enabled: boolean): Promise<void> {
   checkId('id', id, 'icp');

@@ -67,7 +67,8 @@ export async function changeOrganizationDefault(
     if (!known) throw noSuchOrganization();
     const role = await resolveRole(tx, scope, { id: memberId });
     if (!role) throw new Error('the default role is gone');
-    await record(tx, eventOf(ctx, { type: 'role.updated', data: factsOf(role) }));
+    const data = factsOf(role);
+    await record(tx, eventOf(ctx, { type: 'role.updated', organizationId, data }));
     return role;
   });
 }

@@ -199,7 +199,8 @@ export async function withdrawPermission(
 /** Deletes the row and says so; `deletion.ts` knows when that may be. */
 export async function deleteLocked(ctx: Ctx, tx: Db, scope: RoleScope, role: Role): Promise<void> {
   await deleteRow(tx, scope, role.id);
-  await record(tx, eventOf(ctx, { type: 'role.deleted', data: factsOf(role) }));
+  const { organizationId } = scope;
+  await record(tx, eventOf(ctx, { type: 'role.deleted', organizationId, data: factsOf(role) }));
 }
 
 /** The role as it is now, after its event was written. */
@@ -211,7 +212,8 @@ async function written(
   type: 'role.created' | 'role.updated',
 ): Promise<Role> {
   const role = await roleOf(tx, scope, name);
-  await record(tx, eventOf(ctx, { type, data: factsOf(role) }));
+  const { organizationId } = scope;
+  await record(tx, eventOf(ctx, { type, organizationId, data: factsOf(role) }));
   return role;
 }
 
