@@ -54,6 +54,9 @@ function asApiError(error: unknown): ApiError {
   }
   // Raised by the protocol layer before a handler ran: an unreadable message, a body over the limit, a bad deadline.
   const code = error instanceof ConnectError ? codeOf(error.code) : undefined;
+  // It calls this one internal, as gRPC does; but it is the caller who sent it.
+  if (error instanceof ConnectError && error.rawMessage.startsWith('parse binary: '))
+    return new ApiError('invalid_argument', 'INVALID_ARGUMENT', 'the message cannot be read');
   if (error instanceof ConnectError && code && code !== 'internal' && code !== 'unknown') {
     return new ApiError(code, code.toUpperCase(), error.rawMessage);
   }

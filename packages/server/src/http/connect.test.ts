@@ -147,7 +147,7 @@ test('every kind of gRPC error has the detail with the same code and message', a
     [getRole('down'), {}, GET_ROLE, 14, 'TEMPORARILY_UNAVAILABLE'],
     [getRole('bug'), {}, GET_ROLE, 13, 'INTERNAL'],
     [getRole('no-hyphens'), {}, GET_ROLE, 3, 'VALIDATION_FAILED'],
-    [framed(Buffer.from([0xff, 0xff, 0xff])), {}, GET_ROLE, 13, 'INTERNAL'],
+    [framed(Buffer.from([0xff, 0xff, 0xff])), {}, GET_ROLE, 3, 'INVALID_ARGUMENT'],
     [getRole('admin'), { 'grpc-encoding': 'zzz' }, GET_ROLE, 12, 'UNIMPLEMENTED'],
     [getRole('admin'), { 'grpc-timeout': 'soon' }, GET_ROLE, 3, 'INVALID_ARGUMENT'],
     [framed(Buffer.alloc(1_200_000)), {}, GET_ROLE, 8, 'RESOURCE_EXHAUSTED'],

@@ -9,6 +9,7 @@ import {
 import type { UniversalHandler, UniversalServerResponse } from '@connectrpc/connect/protocol';
 import { errorFromJsonBytes, errorToJsonBytes } from '@connectrpc/connect/protocol-connect';
 import { setTrailerStatus } from '@connectrpc/connect/protocol-grpc';
+import { trailerFlag, trailerParse, trailerSerialize } from '@connectrpc/connect/protocol-grpc-web';
 import {
   compressionBrotli,
   compressionGzip,
@@ -16,13 +17,17 @@ import {
   universalResponseToNodeResponse,
 } from '@connectrpc/connect-node';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { ApiError } from './api-error.ts';
-import { apiFailure, toConnectError } from './api-failure.ts';
+import { API_CODES, ApiError } from './api-error.ts';
+import { type ApiFailure, apiFailure, toConnectError } from './api-failure.ts';
 import type { Admitted, Calls, Service } from './calls.ts';
 
 const READ_LIMIT = 1_048_576;
 const WRITE_LIMIT = 16_777_216;
 const COMPRESSIONS = [compressionGzip, compressionBrotli];
+/** Flags and length in front of each message of gRPC and gRPC-Web. */
+const ENVELOPE = 5;
+/** What a timer can wait, in milliseconds; with more it would end at once. */
+const LONGEST_TIMEOUT = 2_147_483_647;
 
 const requestKey = createContextKey<FastifyRequest | undefined>(undefined);
 const admittedKey = createContextKey<Admitted | undefined>(undefined);
@@ -110,15 +115,37 @@ async function serve(
     if (value !== undefined) reply.raw.setHeader(name, value);
   }
   try {
-    const response = await handler(
-      universalRequestFromNodeRequest(request.raw, reply.raw, undefined, values),
-    );
+    const call = universalRequestFromNodeRequest(request.raw, reply.raw, undefined, values);
+    forgetEndlessTimeout(call.header);
+    const { body } = request.raw.httpVersionMajor === 1 ? { body: bodyOf(request, reply) } : call;
+    const response = await handler({ ...call, body });
     await universalResponseToNodeResponse(await withDetails(response, request), reply.raw);
   } catch (error) {
     // The peer went away, or the answer could not be written; there is nobody left to tell.
     calls.fail(handler.method, request, error);
     reply.raw.destroy();
   }
+}
+
+/**
+ * Reads the body of HTTP/1.1 so that what is left of one that was refused halfway does not hold up the next request of the
+ * connection: it is read and forgotten, as long as a request may take.
+ */
+function bodyOf({ raw }: FastifyRequest, { raw: answer }: FastifyReply): AsyncIterable<Uint8Array> {
+  answer.once('finish', () => {
+    if (!raw.complete) raw.removeAllListeners('readable').resume();
+  });
+  return raw.iterator({ destroyOnReturn: false });
+}
+
+/** Some clients say "no deadline" with the largest number there is: months, which no timer waits. */
+function forgetEndlessTimeout(header: Headers): void {
+  const [, digits = '', unit = ''] =
+    /^([0-9]{1,8})([HMS])$/.exec(header.get('grpc-timeout') ?? '') ?? [];
+  const seconds = Number(digits) * (unit === 'H' ? 3600 : unit === 'M' ? 60 : 1);
+  if (seconds * 1000 > LONGEST_TIMEOUT) header.delete('grpc-timeout');
+  if (Number(header.get('connect-timeout-ms')) > LONGEST_TIMEOUT)
+    header.delete('connect-timeout-ms');
 }
 
 /**
@@ -131,6 +158,8 @@ async function withDetails(
 ): Promise<UniversalServerResponse> {
   const { trailer, body } = response;
   if (trailer && body) return { ...response, body: thenComplete(body, trailer, request) };
+  if (body && response.header?.get('content-type')?.startsWith('application/grpc-web'))
+    return { ...response, body: webComplete(body, request) };
   if (
     response.status < 400 ||
     !body ||
@@ -145,10 +174,16 @@ async function withDetails(
     new ConnectError('unreadable error'),
   );
   if (error.details.length > 0) return { ...response, body: once(Buffer.concat(chunks)) };
-  const bytes = errorToJsonBytes(completed(error, request), undefined);
+  const failure = apiFailure(error, request.id);
+  const bytes = errorToJsonBytes(toConnectError(failure), undefined);
   response.header.delete('content-encoding');
   response.header.set('content-length', String(bytes.byteLength));
-  return { ...response, body: once(bytes) };
+  return { ...response, status: statusOf(failure, response.status), body: once(bytes) };
+}
+
+/** A message that cannot be read is the caller's error, where the protocol layer says it is ours. */
+function statusOf({ code }: ApiFailure, status: number): number {
+  return status === 500 ? API_CODES[code].http : status;
 }
 
 /** A long error, such as one with many violations, is compressed by the time it gets here. */
@@ -167,10 +202,36 @@ async function* thenComplete(
   request: FastifyRequest,
 ): AsyncGenerator<Uint8Array> {
   yield* body;
+  completeTrailer(trailer, request);
+}
+
+/** The same for gRPC-Web, whose trailer is the last part of the body. Only large ones are compressed: those have their detail. */
+async function* webComplete(
+  body: AsyncIterable<Uint8Array>,
+  request: FastifyRequest,
+): AsyncGenerator<Uint8Array> {
+  for await (const part of body) {
+    const isTrailer = part[0] === trailerFlag && part.length > ENVELOPE;
+    const trailer = isTrailer ? trailerParse(part.subarray(ENVELOPE)) : undefined;
+    if (!trailer || !completeTrailer(trailer, request)) {
+      yield part;
+      continue;
+    }
+    const bytes = trailerSerialize(trailer);
+    const envelope = Buffer.alloc(ENVELOPE);
+    envelope.writeUInt8(trailerFlag, 0);
+    envelope.writeUInt32BE(bytes.length, 1);
+    yield Buffer.concat([envelope, bytes]);
+  }
+}
+
+/** False when it is no error, or has its detail. */
+function completeTrailer(trailer: Headers, request: FastifyRequest): boolean {
   const status = Number(trailer.get('grpc-status') ?? '0');
-  if (status === 0 || trailer.has('grpc-status-details-bin')) return;
+  if (status === 0 || trailer.has('grpc-status-details-bin')) return false;
   const message = decodeURIComponent(trailer.get('grpc-message') ?? '');
   setTrailerStatus(trailer, completed(new ConnectError(message, status), request));
+  return true;
 }
 
 function completed(error: ConnectError, request: FastifyRequest): ConnectError {
