@@ -55,6 +55,9 @@ import type { PageCallers } from './http/page-callers.ts';
 import { mountRest } from './http/rest.ts';
 import { interceptorSecretsRpc } from './interceptors/interceptor-secrets.rpc.ts';
 import { interceptorsRpc } from './interceptors/interceptors.rpc.ts';
+import { authCodeRpc } from './login/auth-code.rpc.ts';
+import { authLoginRpc } from './login/auth-login.rpc.ts';
+import { authOrganizationsRpc } from './login/auth-organizations.rpc.ts';
 import { authRequestsRpc } from './login/auth-requests.rpc.ts';
 import { loginUserDetailsRpc } from './login/login-user-details.rpc.ts';
 import { passwordlessRpc } from './login/passwordless.rpc.ts';
@@ -131,7 +134,7 @@ export const services: readonly Service[] = [
     consentDetailsRpc,
   ),
   service(SessionService, sessionsRpc, revokeSessionsRpc),
-  service(AuthService, loginUserDetailsRpc),
+  service(AuthService, loginUserDetailsRpc, authLoginRpc, authCodeRpc, authOrganizationsRpc),
   service(PasswordlessService, passwordlessRpc),
   service(WebAuthnService, passkeysRpc),
   service(TOTPService),

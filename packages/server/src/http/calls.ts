@@ -6,7 +6,7 @@ import {
   type MessageInitShape,
   type MessageShape,
 } from '@bufbuild/protobuf';
-import type { FastifyRequest } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { App, Ctx } from '../runtime/context.ts';
 import { forgetAllRows } from '../storage/row-cache.ts';
 import { ApiError } from './api-error.ts';
@@ -19,7 +19,15 @@ import { callerOfPage, type PageCallers } from './page-callers.ts';
 import { createValidation } from './validation.ts';
 
 /** What an implementation may know of a call besides its request. */
-export type Call = { readonly caller: Caller; readonly header: Headers };
+export type Call = {
+  readonly caller: Caller;
+  readonly header: Headers;
+  /** Of methods that serve a browser; absent where an answer cannot carry cookies: over gRPC and gRPC-Web. */
+  readonly page?: PageCall | undefined;
+};
+
+/** The request of a browser, with its cookies, and the answer that can set some. */
+export type PageCall = { readonly request: FastifyRequest; readonly reply: FastifyReply };
 
 /** One method of the contract. It throws `ApiError` for what callers should know. */
 export type Rpc<M extends DescMethod> = (
@@ -78,7 +86,12 @@ export type Admitted = { readonly ctx: Ctx; readonly call: Call };
 /** What every protocol does with a call, in this order: find the context, check the caller, whose things it is about, the request, run. */
 export type Calls = {
   /** @throws {ApiError} who calls is not proven, or may not use this method */
-  admit(method: DescMethod, request: FastifyRequest, header: Headers): Promise<Admitted>;
+  admit(
+    method: DescMethod,
+    request: FastifyRequest,
+    header: Headers,
+    page?: PageCall,
+  ): Promise<Admitted>;
   /** @throws {ApiError} as the method's implementation and the contract's limits say */
   run(service: Service, method: DescMethod, message: Message, admitted: Admitted): Promise<Message>;
   /** An error as it goes out; counted, and logged when it is ours. */
@@ -94,7 +107,7 @@ export function createCalls({ app, authenticateCaller, pages = {} }: CallsOption
       code,
     });
   return {
-    async admit(method, request, header) {
+    async admit(method, request, header, page) {
       const { environmentId, issuer, requestId, network } = edgeOf(request);
       const ctx: Ctx = { ...app, environmentId, issuer, requestId, network };
       const proofs = {
@@ -103,7 +116,7 @@ export function createCalls({ app, authenticateCaller, pages = {} }: CallsOption
         byPage: (on: Ctx) => callerOfPage(on, request, pages),
       };
       const caller = await admitCaller(ctx, method, proofs, authenticateCaller);
-      return { ctx: { ...ctx, actor: actorOf(caller) }, call: { caller, header } };
+      return { ctx: { ...ctx, actor: actorOf(caller) }, call: { caller, header, page } };
     },
     async run(service, method, message, { ctx, call }) {
       const rpc = service.rpcs.get(method.localName);

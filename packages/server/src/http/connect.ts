@@ -19,7 +19,7 @@ import {
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { API_CODES, ApiError } from './api-error.ts';
 import { type ApiFailure, apiFailure, toConnectError } from './api-failure.ts';
-import type { Admitted, Calls, Service } from './calls.ts';
+import type { Admitted, Calls, PageCall, Service } from './calls.ts';
 
 const READ_LIMIT = 1_048_576;
 const WRITE_LIMIT = 16_777_216;
@@ -30,6 +30,7 @@ const ENVELOPE = 5;
 const LONGEST_TIMEOUT = 2_147_483_647;
 
 const requestKey = createContextKey<FastifyRequest | undefined>(undefined);
+const pageKey = createContextKey<PageCall | undefined>(undefined);
 const admittedKey = createContextKey<Admitted | undefined>(undefined);
 
 /**
@@ -47,7 +48,12 @@ export function mountConnect(
       await failing(calls, context.method, request, async () => {
         context.values.set(
           admittedKey,
-          await calls.admit(context.method, request, context.requestHeader),
+          await calls.admit(
+            context.method,
+            request,
+            context.requestHeader,
+            context.values.get(pageKey),
+          ),
         );
       });
     },
@@ -109,7 +115,9 @@ async function serve(
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<void> {
-  const values = createContextValues().set(requestKey, request);
+  // gRPC sends its headers before a method runs.
+  const page = isGrpc(request) ? undefined : { request, reply };
+  const values = createContextValues().set(requestKey, request).set(pageKey, page);
   reply.hijack();
   for (const [name, value] of Object.entries(reply.getHeaders())) {
     if (value !== undefined) reply.raw.setHeader(name, value);
@@ -119,6 +127,8 @@ async function serve(
     forgetEndlessTimeout(call.header);
     const { body } = request.raw.httpVersionMajor === 1 ? { body: bodyOf(request, reply) } : call;
     const response = await handler({ ...call, body });
+    const cookies = reply.getHeader('set-cookie');
+    if (cookies !== undefined) reply.raw.setHeader('set-cookie', cookies);
     await universalResponseToNodeResponse(await withDetails(response, request), reply.raw);
   } catch (error) {
     // The peer went away, or the answer could not be written; there is nobody left to tell.
@@ -242,7 +252,7 @@ function completed(error: ConnectError, request: FastifyRequest): ConnectError {
 function answerUnknownMethods(app: FastifyInstance): void {
   app.addHook('onRequest', (request, reply, done) => {
     const type = request.headers['content-type'] ?? '';
-    if (!request.is404 || request.method !== 'POST' || !type.startsWith('application/grpc')) {
+    if (!request.is404 || request.method !== 'POST' || !isGrpc(request)) {
       done();
       return;
     }
@@ -256,4 +266,8 @@ function answerUnknownMethods(app: FastifyInstance): void {
     setTrailerStatus(headers, toConnectError(failure));
     reply.code(200).headers(Object.fromEntries(headers)).send();
   });
+}
+
+function isGrpc(request: FastifyRequest): boolean {
+  return (request.headers['content-type'] ?? '').startsWith('application/grpc');
 }

@@ -36,11 +36,29 @@ export async function callerOfPage(
   if (kind === undefined) return undefined;
   const prove = typeof kind === 'string' && Object.hasOwn(pages, kind) ? pages[kind] : undefined;
   if (!prove) throw refused(`${CALLER_HEADER} does not name a kind of caller`);
-  if (!isFromOwnPage(request))
-    throw refused('a call with a cookie must come from a page of this origin');
+  if (!isFromOwnPage(request)) throw refused(FOREIGN);
   const caller = await prove(ctx, (name) => readCookie(request, name));
   if (!caller) throw refused('nobody is signed in');
   return caller;
+}
+
+const FOREIGN = 'a call with a cookie must come from a page of this origin';
+
+/**
+ * That a call of an open method, which a browser's cookies decide about, comes from a page of ours: the browser says so, and the
+ * page names itself with the header, which no form of anybody's can.
+ *
+ * @throws {ApiError} permission_denied
+ */
+export function checkOwnPage(request: FastifyRequest, kind: string): void {
+  if (request.headers[CALLER_HEADER] !== kind)
+    throw new ApiError(
+      'permission_denied',
+      'PERMISSION_DENIED',
+      `${CALLER_HEADER} must be "${kind}"`,
+    );
+  if (!isFromOwnPage(request))
+    throw new ApiError('permission_denied', 'PERMISSION_DENIED', FOREIGN);
 }
 
 /** What the browser says about where a call comes from. Silence is a refusal: every browser of today says one of the two. */

@@ -78,7 +78,10 @@ async function answer(
   const { binding, variables } = found;
   const { service, method } = binding;
   try {
-    const admitted = await calls.admit(method, request, headersOf(request));
+    const admitted = await calls.admit(method, request, headersOf(request), {
+      request,
+      reply,
+    });
     // What was sent to a method that this server lacks does not matter: the answer is 501, not 400.
     const input = service.rpcs.has(method.localName)
       ? readRestInput(binding, { variables, query, body: bodyOf(request) })

@@ -14,7 +14,7 @@ import { frameOfLogin, type Visit } from './visit.ts';
 export async function askForCode(
   ctx: Ctx,
   request: FastifyRequest,
-  { login }: Visit,
+  { login }: Pick<Visit, 'login'>,
   wanted: { address: EmailAddress; displayName: string; resend: boolean },
 ): Promise<void> {
   const { locale } = await frameOfLogin(ctx, request, login);

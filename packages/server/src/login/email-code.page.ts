@@ -3,11 +3,10 @@ import { type EmailCodeError, type EmailCodeModel, emailCodePage } from '../page
 import type { App, Ctx } from '../runtime/context.ts';
 import { parseEmail } from '../users/email-address.ts';
 import { askForCode } from './ask-for-code.ts';
-import { completeSignIn } from './complete-sign-in.ts';
 import { pageHandler, seeOther, sendPage } from './page-reply.ts';
 import { findNewestCode, type SignInCode, TRIES_PER_CODE } from './sign-in-codes.store.ts';
-import { CODE_MINUTES, tryCode } from './sign-in-codes.ts';
-import { testUserCode } from './test-users.ts';
+import { CODE_MINUTES } from './sign-in-codes.ts';
+import { SIX_DIGITS, typeCode } from './type-code.ts';
 import {
   frameOfLogin,
   stepForm,
@@ -19,7 +18,6 @@ import {
 } from './visit.ts';
 
 const STEP = 'code';
-const SIX_DIGITS = /^[0-9]{6}$/;
 
 /** Types the code from the mail (hosted-pages 3.3). What the last try came to is in the code's row, so a reload says it again. */
 export function mountEmailCode(
@@ -74,15 +72,8 @@ async function verify(
   { visited, digits }: { visited: Visit; digits: string },
 ): Promise<FastifyReply> {
   const { login } = visited;
-  const outcome = await tryCode(ctx, login, digits);
-  if (outcome.kind === 'refused') return seeOther(reply, stepPath(login, STEP));
-  if (outcome.kind === 'verified') {
-    const { code } = outcome;
-    const isTest = digits === (await testUserCode(ctx, request, code.emailKey));
-    const method = isTest ? 'test-user' : 'email-code';
-    await completeSignIn(ctx, request, reply, { login, code, method });
-  }
-  return toHub(reply, login);
+  const outcome = await typeCode(ctx, request, reply, { login, digits });
+  return outcome.kind === 'refused' ? seeOther(reply, stepPath(login, STEP)) : toHub(reply, login);
 }
 
 async function pendingCode(ctx: Ctx, { login }: Visit): Promise<SignInCode | undefined> {

@@ -1,11 +1,10 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { environmentOf } from '../environments/environments.ts';
 import type { App, Ctx } from '../runtime/context.ts';
+import { currentStep } from './current-step.ts';
 import { continuePath } from './login-requests.ts';
-import { nextStep, type Step } from './next-step.ts';
+import type { Step } from './next-step.ts';
 import { leaveForOwnSignIn } from './own-sign-in.ts';
 import { pageHandler, seeOther } from './page-reply.ts';
-import { findNewestCode } from './sign-in-codes.store.ts';
 import { stepPath, visit } from './visit.ts';
 
 const PATHS: Readonly<Record<Exclude<Step['kind'], 'done' | 'own-sign-in'>, string>> = {
@@ -23,16 +22,7 @@ export function mountLoginHub(
 ): void {
   const hub = pageHandler(contextOf, async (ctx, request, reply) => {
     const { login, sessions } = await visit(ctx, request);
-    const { environmentId } = ctx;
-    const code = await findNewestCode(ctx.db, { environmentId, loginRequestId: login.id });
-    const { settings } = await environmentOf(ctx);
-    const step = nextStep(login, {
-      current: sessions.current,
-      others: sessions.all.length - (sessions.current ? 1 : 0),
-      codeAskedAt: code && !code.over ? code.createdAt : undefined,
-      signUpAllowed: settings.signUpAllowed,
-      now: ctx.now(),
-    });
+    const { step } = await currentStep(ctx, login, sessions);
     if (step.kind === 'own-sign-in')
       return seeOther(reply, await leaveForOwnSignIn(ctx, login, step.connectionId));
     return seeOther(

@@ -1,15 +1,15 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { clearCookie } from '../http/cookies.ts';
 import { readForm } from '../http/forms.ts';
 import { signedOutPage, signOutPage } from '../pages/sign-out.ts';
-import { type App, type Ctx, withDb } from '../runtime/context.ts';
-import { SESSION_COOKIE, type Session, signOutBrowser } from '../sessions/sessions.ts';
-import { anybodyHere, type Browser, browserIfAny, sessionCookie } from './browser.ts';
+import type { App, Ctx } from '../runtime/context.ts';
+import type { Session } from '../sessions/sessions.ts';
+import { anybodyHere, type Browser, browserIfAny } from './browser.ts';
 import { CSRF_FIELD, checkPost, csrfToken, type FormBinding } from './csrf.ts';
 import { namesSession } from './logout-hint.ts';
 import { PageError } from './page-error.ts';
 import { frameOf, pageHandler, seeOther, sendPage } from './page-reply.ts';
 import { countSignInPost } from './sign-in-limits.ts';
+import { endBrowserSessions } from './sign-out.ts';
 
 const PATH = '/logout';
 
@@ -50,7 +50,7 @@ async function askToSignOut(
     return sendPage(ctx, reply, signedOutPage(frame, {}), { formAction: 'self' });
   }
   if (await namesSession(ctx, request, current)) {
-    await end(ctx, request, reply, browser);
+    await endBrowserSessions(ctx, request, reply, browser);
     return seeOther(reply, PATH);
   }
   const page = signOutPage(frame, {
@@ -74,20 +74,8 @@ async function signOut(
   checkPost(ctx, request, { form: bindingOf(browser, current), token: form.params[CSRF_FIELD] });
   await countSignInPost(ctx);
   if (form.params['action'] !== 'sign-out') return seeOther(reply, PATH);
-  await end(ctx, request, reply, browser);
+  await endBrowserSessions(ctx, request, reply, browser);
   return seeOther(reply, PATH);
-}
-
-/** Everybody signed in in this browser is signed out of it: the next one at this machine finds nobody. */
-async function end(
-  ctx: Ctx,
-  request: FastifyRequest,
-  reply: FastifyReply,
-  browser: Browser,
-): Promise<void> {
-  const by = { cookie: sessionCookie(request), browserHash: browser.hash, because: 'signed-out' };
-  await ctx.db.transaction((tx) => signOutBrowser(withDb(ctx, tx), by));
-  clearCookie(request, reply, SESSION_COOKIE);
 }
 
 function bindingOf(browser: Browser, current: Session): FormBinding {

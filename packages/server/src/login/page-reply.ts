@@ -103,7 +103,7 @@ export async function sendErrorPage(
 }
 
 /** The event must not cost the person the page: when it cannot be written, the log has it. */
-async function recordProblem(ctx: Ctx, { problem, facts }: PageError): Promise<void> {
+export async function recordProblem(ctx: Ctx, { problem, facts }: PageError): Promise<void> {
   const { status, code } = problemFacts(problem);
   try {
     await recordFor(ctx, {

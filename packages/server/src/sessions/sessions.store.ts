@@ -127,6 +127,19 @@ export async function setCustomClaims(
   );
 }
 
+/** Opens a session that is open in no organization in one; another stays where it is. False when it is over. */
+export async function openSessionIn(
+  db: Db,
+  by: { environmentId: string; id: string; organizationId: string },
+): Promise<boolean> {
+  const rows = await db.rows(sql`
+    update sessions set organization_id = coalesce(organization_id, ${by.organizationId}),
+      authenticated_organizations = case when organization_id is null then authenticated_organizations || ${by.organizationId}::text else authenticated_organizations end
+     where environment_id = ${by.environmentId} and id = ${by.id} and ended_at is null
+    returning id`);
+  return rows.length === 1;
+}
+
 /** Gives a session another token. False when the old one is no longer the session's. */
 export async function replaceToken(
   db: Db,

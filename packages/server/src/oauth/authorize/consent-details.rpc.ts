@@ -12,6 +12,7 @@ import { cookieIn, cookieName } from '../../http/cookies.ts';
 import { BROWSER_COOKIE } from '../../login/browser.ts';
 import { findLoginRequest, type LoginRequest } from '../../login/login-requests.store.ts';
 import { satisfies } from '../../login/next-step.ts';
+import { findUndecidedRequest } from '../../login/undecided-request.store.ts';
 import { findMcpServer, isServing, type McpServer } from '../../mcp/mcp-servers.ts';
 import { trustColour } from '../../pages/consent-trust.ts';
 import type { Ctx } from '../../runtime/context.ts';
@@ -20,7 +21,6 @@ import { SESSION_COOKIE, sessionsOf } from '../../sessions/sessions.ts';
 import { findUser, type User } from '../../users/users.ts';
 import type { AuthorizationRequest } from '../authorization-request.ts';
 import { matchRedirectUri } from '../redirect-uri.ts';
-import { findUndecidedRequest } from './consent-details.store.ts';
 import { permittedScopes } from './permitted-scopes.ts';
 
 const SECRET = /^[A-Za-z0-9_-]{43}$/;

@@ -1,4 +1,4 @@
-import { type Db, sql } from '../../storage/db.ts';
+import { type Db, sql } from '../storage/db.ts';
 
 /** The newest request of a browser that waits for a decision. */
 export async function findUndecidedRequest(
