@@ -14,16 +14,25 @@ export type Place = {
     | 'tag'
     | 'before-value'
     | 'unquoted'
-    /** At the beginning of a quoted value, or further in. */
+    /** At the beginning of a quoted value, in the first word of one that is an address, or further in. */
     | 'value'
+    | 'scheme'
     | 'within';
   /** The element of the tag, in lower case, and of what follows when its content is no text. */
   readonly element: string;
   readonly attribute: string;
   readonly quote: string;
+  /** What an address begins with, as long as that may still become the name of its scheme. */
+  readonly scheme: string;
 };
 
-export const BEGINNING: Place = { state: 'text', element: '', attribute: '', quote: '' };
+export const BEGINNING: Place = {
+  state: 'text',
+  element: '',
+  attribute: '',
+  quote: '',
+  scheme: '',
+};
 
 /** Their content is no text, and values never stand in it. */
 const RAW = new Set(['style', 'title']);
@@ -34,7 +43,10 @@ const REFUSED = new Set(
   ),
 );
 /** Attributes whose value is more than text or one address. */
-const NO_VALUES = new Set(['style', 'srcset', 'ping', 'http-equiv']);
+const NO_VALUES = new Set(['style', 'srcset', 'ping', 'http-equiv', 'content']);
+/** Attributes whose value is an address, and the schemes that one may have; an image may also stand in its address. */
+const ADDRESSED = new Set('href src action formaction background poster cite longdesc'.split(' '));
+const SCHEMES = new Set(['http', 'https', 'mailto', 'tel', 'sms', 'cid']);
 
 export function samePlace(one: Place, other: Place): boolean {
   return JSON.stringify(one) === JSON.stringify(other);
@@ -94,10 +106,25 @@ function next(place: Place, html: string, at: number): Place {
       if (char === '>') return closed(place);
       return /\s/.test(char) ? { ...place, state: 'tag', attribute: '' } : place;
     case 'value':
+    case 'scheme':
     case 'within':
-      if (char === place.quote) return { ...place, state: 'tag', attribute: '', quote: '' };
-      return /\s/.test(char) ? place : { ...place, state: 'within' };
+      if (char === place.quote)
+        return { ...place, state: 'tag', attribute: '', quote: '', scheme: '' };
+      return inValue(place, char);
   }
+}
+
+function inValue(place: Place, char: string): Place {
+  const { state, scheme, attribute } = place;
+  if (state === 'within' || (state === 'value' && /\s/.test(char))) return place;
+  const within: Place = { ...place, state: 'within', scheme: '' };
+  if (!ADDRESSED.has(attribute) || /[/?#]/.test(char)) return within;
+  if (char !== ':') return { ...place, state: 'scheme', scheme: scheme + char };
+  const name = scheme.toLowerCase();
+  if (SCHEMES.has(name) || (name === 'data' && attribute === 'src')) return within;
+  throw new TemplateFault(
+    `${attribute}="${scheme.slice(0, 40)}:": is no kind of address that mails may have`,
+  );
 }
 
 function fromText(place: Place, html: string, at: number): Place {
