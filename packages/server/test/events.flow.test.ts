@@ -250,6 +250,13 @@ test('pages of ours may report events, which are told from those of the server, 
     [sent?.eventId, { page: 'home' }, undefined],
   );
   assert.deepEqual(typesOf(await list({ event_types: ['organization.deleted'] })), []);
+  // What a page says is not what an interceptor or an identity provider did.
+  const connectionId = 'conn_100000000000000009';
+  const interceptorId = 'icp_100000000000000009';
+  const decided = { interceptor_id: interceptorId, status: 'SUCCESS', decision: 'ALLOW' };
+  await send('forged', { ...decided, connection_id: connectionId });
+  for (const filter of [{ interceptor_id: interceptorId }, { connection_id: connectionId }])
+    assert.deepEqual(typesOf(await list(filter)), []);
   for (const type of ['', 'Up', '../x', 'a'.repeat(101)])
     await assert.rejects(send(type), ApiError);
   await assert.rejects(send('big', { text: 'x'.repeat(9000) }), /8192/);

@@ -35,6 +35,8 @@ export type EventOf = Omit<
 >;
 
 const LONGEST_TEXT = 512;
+/** What pages report: their data is no fact about a connection or an interceptor. */
+const REPORTED = 'custom.';
 
 /**
  * The event as an `insert … returning id`, for use as a part of a statement that changes something: both happen or neither. One
@@ -52,7 +54,7 @@ function insertSql(
   about = { userId: sql`${event.userId}`, organizationId: sql`${event.organizationId}` },
 ): Sql {
   const entry = event.outcome === 'failure' ? undefined : catalogued(event.type);
-  const data = event.data ?? {};
+  const data = event.type.startsWith(REPORTED) ? {} : (event.data ?? {});
   const named = entry?.object === 'Connection' ? 'id' : 'connection_id';
   const connectionId = event.data
     ? sql`${clip(event.connectionId ?? textOf(data['connection_id']) ?? textOf(data[named]))}::text`
