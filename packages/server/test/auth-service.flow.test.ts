@@ -6,7 +6,7 @@ import { asPage } from '../src/testing/cookie-browser.ts';
 import { type McpSite, startMcpSite } from '../src/testing/mcp-site.ts';
 import { signIn } from '../src/testing/oauth-client.ts';
 import { type CookieBrowser, cookieBrowser, sql, type TestGatewarden } from '../src/testing.ts';
-import { authSteps, type Sent } from './auth-service-steps.ts';
+import { authSteps, type PageAnswer, type Sent } from './auth-service-steps.ts';
 import { environmentSteps } from './environment-steps.ts';
 import { endpoint, interceptorSteps, json } from './interceptor-steps.ts';
 import { managementApi, member, members, ok } from './management-api.ts';
@@ -275,7 +275,10 @@ test('somebody new makes an organization in a login: one, as its administrator, 
   assert.deepEqual(await liveSessions(email), [{ organization_id: organization?.id }]);
   const events = await gatewarden.database.rows<{ type: string; actor: string }>(sql`
     select type, actor_id as actor from events where organization_id = ${organization?.id} order by id`);
-  assert.ok(events.some(({ type }) => type === 'organization.created'));
+  const [actor] = await gatewarden.database.rows<{ id: string }>(
+    sql`select id from users where email = ${email}`,
+  );
+  assert.ok(events.some((one) => one.type === 'organization.created' && one.actor === actor?.id));
   const roles = await gatewarden.database.rows<{ name: string }>(sql`
     select r.name from membership_roles m join roles r on r.environment_id = m.environment_id and r.id = m.role_id
      where m.organization_id = ${organization?.id}`);
@@ -283,6 +286,10 @@ test('somebody new makes an organization in a login: one, as its administrator, 
 
   const { browser: again } = await started({}, browser);
   assert.equal((await signUp(again, 'Second')).status, 200, 'in another login');
+  const rest: PageAnswer[] = [];
+  for (let count = 3; count <= 11; count += 1)
+    rest.push(await signUp((await started({}, browser)).browser, `Number ${count}`));
+  assert.deepEqual([rest.at(-2)?.status, rest.at(-1)?.error], [200, 'TOO_MANY_ORGANIZATIONS']);
   assert.deepEqual(await liveSessions(email), [{ organization_id: organization?.id }]);
 });
 
@@ -373,7 +380,14 @@ test('people of an MCP server with its own sign-in have that and nothing else (S
   assert.equal(await state(browser), 'AUTHENTICATION_IN_PROGRESS');
 });
 
-test('a login that is over or decided is nothing any more, and its cookie finds no older one (AS-31)', async () => {
+test('a login that is over is nothing any more, and who is switched off learns it after the proof alone (AS-31, FSA-22)', async () => {
+  const off = 'off+sktest@example.com';
+  await signedIn(off);
+  await gatewarden.database.rows(sql`update users set enabled = false where email = ${off}`);
+  const waiting = await asked(off);
+  assert.equal((await verify(waiting, '000000')).status, 400);
+  const told = await verify(waiting, CODE);
+  assert.deepEqual([told.error, told.headers.getSetCookie()], ['USER_DISABLED', []]);
   const browser = await asked('late+sktest@example.com');
   gatewarden.clock.advance({ minutes: 11 });
   assert.equal((await verify(browser, CODE)).error, 'LOGIN_NOT_FOUND');
