@@ -279,3 +279,25 @@ test('the secret of a connection is encrypted in its row and in no answer; it is
   ok(await api(own.update(id, { ...base, oidc_config: { client_secret: '' } })));
   assert.equal((await connection(api, own.get(id)))['status'], 'IN_PROGRESS');
 });
+
+test('a stored client secret does not follow to a host that it was not given for (SSO-11: exfiltration by whoever may change addresses)', async (t) => {
+  const api = await managementApi(t, gatewarden);
+  const organizationId = await customer(api);
+  const own = connectionSteps(organizationId);
+  const made = await newConnection(api, organizationId, { provider: 'OKTA', type: 'OIDC' });
+  const id = String(made['id']);
+  const update = async (oidc_config: JsonObject) =>
+    await connection(api, own.update(id, { provider: 'OKTA', oidc_config }));
+  const secret = async () => await clientSecretOf(gatewarden.context(), { id });
+  await update(OIDC_CONFIG);
+  assert.equal(await secret(), OIDC_CONFIG.client_secret);
+  await update({ token_uri: 'https://acme.okta.example/oauth/other' });
+  assert.equal(await secret(), OIDC_CONFIG.client_secret, 'another path of the same host');
+  const moved = await update({ token_uri: 'https://evil.example/token' });
+  assert.deepEqual([await secret(), moved['status']], [undefined, 'IN_PROGRESS']);
+  await update({
+    token_uri: 'https://login.acme.example/token',
+    client_secret: 'given again 0123456789',
+  });
+  assert.equal(await secret(), 'given again 0123456789', 'with the change it is meant for it');
+});

@@ -3,7 +3,7 @@ import { isInUse } from '../roles/permissions.store.ts';
 import { type Ctx, withDb } from '../runtime/context.ts';
 import { newId } from '../runtime/ids.ts';
 import { isUniqueViolation } from '../storage/db.ts';
-import type { Connection } from './connection.ts';
+import type { Connection, ConnectionSettings } from './connection.ts';
 import { changedSettings, checkAddresses, type GivenConfig } from './connection-settings.ts';
 import { statusOf } from './connection-status.ts';
 import {
@@ -125,7 +125,8 @@ export async function changeConnection(
 
 function applied(ctx: Ctx, current: Connection, changes: ConnectionChanges) {
   const { config, ...others } = changes;
-  const { settings, clientSecret } = changedSettings(ctx, current, config);
+  const { settings, clientSecret: sent } = changedSettings(ctx, current, config);
+  const clientSecret = sent ?? (goesElsewhere(current.settings, settings) ? '' : undefined);
   const given = Object.entries(others).filter(([, value]) => value !== undefined);
   const changed = {
     ...current,
@@ -138,6 +139,24 @@ function applied(ctx: Ctx, current: Connection, changes: ConnectionChanges) {
   const members = given.map(([name]) => name);
   if (config) members.push(config.name);
   return { connection: { ...changed, status: statusOf(changed) }, clientSecret, members };
+}
+
+/**
+ * Whether the secret would go to a host that it was not given for: whoever may change addresses could have it sent to themselves.
+ * It is taken away then, and has to be given again.
+ */
+function goesElsewhere(before: ConnectionSettings, after: ConnectionSettings): boolean {
+  const known = originsOf(before);
+  return known.size > 0 && [...originsOf(after)].some((origin) => !known.has(origin));
+}
+
+/** Where a token endpoint is, or is found. */
+function originsOf({ issuer, discoveryEndpoint, tokenUri }: ConnectionSettings): Set<string> {
+  return new Set(
+    [issuer, discoveryEndpoint, tokenUri].flatMap((url) =>
+      url === undefined ? [] : (URL.parse(url)?.origin ?? url),
+    ),
+  );
 }
 
 function secretRow(ctx: Ctx, { id }: Pick<Connection, 'id'>) {
