@@ -48,8 +48,8 @@ export async function fillPeople(url: string, count: number): Promise<People> {
 async function fill(database: Database, count: number): Promise<void> {
   const organizations = Math.ceil(count / PER_ORGANIZATION);
   await database.rows(sql`set maintenance_work_mem = '1GB'`);
-  await database.rows(sql`drop index users_by_trigrams`);
-  await database.rows(sql`drop index organizations_by_trigrams`);
+  await database.rows(sql`drop index users_by_search_parts`);
+  await database.rows(sql`drop index organizations_by_search_parts`);
   await database.rows(sql`
     insert into organizations (environment_id, id, external_id, display_name, search_text, created_at, updated_at)
     select e.id, 'org_' || (${FIRST}::bigint + n), 'customer-' || n, name, lower(name || E'\n' || 'org_' || (${FIRST}::bigint + n) || E'\n' || 'customer-' || n), now(), now()
@@ -66,9 +66,9 @@ async function fill(database: Database, count: number): Promise<void> {
     insert into membership_roles (environment_id, organization_id, user_id, role_id)
     select m.environment_id, m.organization_id, m.user_id, r.id from memberships m
       join roles r on r.environment_id = m.environment_id and r.organization_id is null and r.name = 'admin'`);
-  await database.rows(sql`create index users_by_trigrams on users using gin (search_parts)`);
+  await database.rows(sql`create index users_by_search_parts on users using gin (search_parts)`);
   await database.rows(
-    sql`create index organizations_by_trigrams on organizations using gin (search_parts)`,
+    sql`create index organizations_by_search_parts on organizations using gin (search_parts)`,
   );
   await database.rows(sql`vacuum analyze`);
 }

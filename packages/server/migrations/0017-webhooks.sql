@@ -50,7 +50,7 @@ create table webhook_deliveries (
   endpoint_id text not null,
   event_id bigint not null,
   event_type text not null,
-  payload json,                                -- of a test, as it is sent; all others are made from the event
+  payload jsonb,                               -- of a test, as it is sent; all others are made from the event
   state text not null default 'queued' check (state in ('queued', 'retrying', 'succeeded', 'failed')),
   attempts integer not null default 0,
   next_attempt_at timestamptz,                 -- while an attempt is under way: when others may take it over. Absent: nothing more to do

@@ -151,7 +151,7 @@ test('a search among many organizations reads the index over parts of names, a p
   };
   assert.match(
     await plan(sql`search_parts @> trigrams(${'zyx who'})`),
-    /organizations_by_trigrams/,
+    /organizations_by_search_parts/,
   );
   assert.match(await plan(sql`id < ${'org_8'} order by id desc limit 11`), /organizations_pkey/);
   assert.match(await plan(sql`external_id = ${'e'}`), /organizations_by_external_id/);

@@ -186,7 +186,7 @@ function matching(environmentId: string, { externalId, text }: OrganizationFilte
   if (text === undefined) return own;
   const part = text.toLowerCase();
   // The index finds rows that have all the pieces, in any order. First comes what is cheaper for a scan without it.
-  return sql`${own} and strpos(search_text, ${part}) > 0 and search_parts @> trigrams(${part})`;
+  return sql`${own} and strpos(search_text, ${part}) > 0 and search_parts @> search_keys_of(${part})`;
 }
 
 /** Newest first. */

@@ -136,5 +136,5 @@ function matching({ environmentId, query, provider, status, type, enabled }: Sea
 function found(query: string): Sql {
   if (isId(query, 'conn')) return sql`c.id = ${query}`;
   const part = query.toLowerCase();
-  return sql`strpos(o.search_text, ${part}) > 0 and o.search_parts @> trigrams(${part})`;
+  return sql`strpos(o.search_text, ${part}) > 0 and o.search_parts @> search_keys_of(${part})`;
 }

@@ -296,7 +296,7 @@ function matching(environmentId: string, { organizationId, text }: UserFilter): 
              where m.environment_id = ${environmentId} and m.organization_id = ${organizationId}`;
   if (text === undefined) return own;
   // The index finds rows that have all the pieces, in any order. First comes what is cheaper for a scan without it.
-  return sql`${own} and strpos(users.search_text, lower(${text})) > 0 and users.search_parts @> trigrams(lower(${text}))`;
+  return sql`${own} and strpos(users.search_text, lower(${text})) > 0 and users.search_parts @> search_keys_of(lower(${text}))`;
 }
 
 /** Newest first. */

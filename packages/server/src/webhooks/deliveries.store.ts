@@ -172,7 +172,7 @@ export async function queueTest(
 ): Promise<number> {
   const rows = await db.rows(sql`
     insert into webhook_deliveries (environment_id, endpoint_id, event_id, event_type, payload, next_attempt_at, created_at)
-    select w.environment_id, w.id, ${by.eventId}::bigint, ${by.eventType}::text, ${json(by.payload)}::json, ${by.now}::timestamptz, ${by.now}::timestamptz
+    select w.environment_id, w.id, ${by.eventId}::bigint, ${by.eventType}::text, ${json(by.payload)}::jsonb, ${by.now}::timestamptz, ${by.now}::timestamptz
       from webhook_endpoints w
      where w.environment_id = ${by.environmentId} and w.enabled and ((w.all_types and not ${by.optIn}::boolean) or ${by.eventType}::text = any(w.event_types))
     returning id`);
