@@ -143,21 +143,33 @@ test('a login page signs somebody in by code: once, in the browser that asked, w
   assert.equal(asPage(await browser.open(hub)).step, 'consent');
 });
 
-test('the same over Connect sets the cookie; gRPC-Web, whose answers cannot, knows no login (AS-30)', async () => {
+test('the same over Connect sets the cookie; gRPC-Web, whose answers cannot, signs nobody in or out, however it is spelled (AS-30)', async () => {
   const email = 'connect+sktest@example.com';
   const browser = await asked(email);
   const path = `/${AuthService.typeName}/VerifyPasswordLessOtp`;
-  const web = await browser.fetch(`${gatewarden.url}${path}`, {
-    method: 'POST',
-    headers: { ...own(), 'content-type': 'application/grpc-web+proto' },
-    body: Buffer.from([0, 0, 0, 0, 10, 18, 8, 10, 6, ...Buffer.from(CODE)]),
-  });
-  assert.match(await web.text(), /grpc-status: 5/i);
-  assert.deepEqual(await liveSessions(email), []);
+  const byWeb = async (method: string, type: string, message: readonly number[]) => {
+    const answer = await browser.fetch(`${gatewarden.url}/${AuthService.typeName}/${method}`, {
+      method: 'POST',
+      headers: { ...own(), 'content-type': type },
+      body: Buffer.from([0, 0, 0, 0, message.length, ...message]),
+    });
+    return await answer.text();
+  };
+  const spellings = ['application/grpc-web+proto', 'Application/gRPC-Web+proto'];
+  for (const type of spellings) {
+    const typed = await byWeb('VerifyPasswordLessOtp', type, [18, 8, 10, 6, ...Buffer.from(CODE)]);
+    assert.match(typed, /grpc-status: 5/i, type);
+    assert.deepEqual(await liveSessions(email), []);
+  }
   const answer = await call(browser, 'POST', path, { otpReq: { codeChallenge: CODE } });
   assert.equal(answer.status, 200, JSON.stringify(answer.body));
   assert.equal(answer.headers.getSetCookie().length, 1);
   assert.equal(await state(browser), 'AUTHENTICATION_COMPLETED');
+  for (const type of spellings) {
+    const left = await byWeb('Logout', type, []);
+    assert.match(left, /grpc-status: 5/i, 'a page must not believe that somebody was signed out');
+    assert.equal((await liveSessions(email)).length, 1);
+  }
 });
 
 test('calls that change something are refused from other origins, from forms and without a word of the browser (CSRF, AS-129)', async () => {

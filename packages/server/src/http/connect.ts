@@ -251,7 +251,7 @@ function completed(error: ConnectError, request: FastifyRequest): ConnectError {
 /** A gRPC call to a path that is no method gets `unimplemented` in gRPC's own terms, not an HTTP 404. */
 function answerUnknownMethods(app: FastifyInstance): void {
   app.addHook('onRequest', (request, reply, done) => {
-    const type = request.headers['content-type'] ?? '';
+    const type = (request.headers['content-type'] ?? '').toLowerCase();
     if (!request.is404 || request.method !== 'POST' || !isGrpc(request)) {
       done();
       return;
@@ -268,6 +268,7 @@ function answerUnknownMethods(app: FastifyInstance): void {
   });
 }
 
+/** By its content type, in any spelling that the protocol layer reads (RFC 9110 §8.3.1). */
 function isGrpc(request: FastifyRequest): boolean {
-  return (request.headers['content-type'] ?? '').startsWith('application/grpc');
+  return (request.headers['content-type'] ?? '').toLowerCase().startsWith('application/grpc');
 }

@@ -5,7 +5,7 @@ import { invalidField } from '../http/request-checks.ts';
 import type { Ctx } from '../runtime/context.ts';
 import { parseEmail } from '../users/email-address.ts';
 import { askForCode } from './ask-for-code.ts';
-import { answering, changeByPage, checkChange, type PageLogin } from './auth-page.ts';
+import { answering, changeByPage, checkChange, type PageLogin, pageOf } from './auth-page.ts';
 import { browserIfAny, sessionCookie } from './browser.ts';
 import { currentStep } from './current-step.ts';
 import { findNewestCode, type SignInCode } from './sign-in-codes.store.ts';
@@ -40,13 +40,14 @@ export const authCodeRpc: Slice<typeof AuthService> = {
     });
   },
 
-  async logout(ctx, _request, { page }) {
+  async logout(ctx, _request, call) {
     return await answering(ctx, async () => {
-      const browser = page && browserIfAny(page.request);
+      const { request, reply } = pageOf(call);
+      const browser = browserIfAny(request);
       // Whoever has no session has nothing to protect.
-      if (!browser || sessionCookie(page.request) === undefined) return {};
-      await checkChange(ctx, page.request);
-      await endBrowserSessions(ctx, page.request, page.reply, browser);
+      if (!browser || sessionCookie(request) === undefined) return {};
+      await checkChange(ctx, request);
+      await endBrowserSessions(ctx, request, reply, browser);
       return {};
     });
   },

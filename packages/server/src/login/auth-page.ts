@@ -1,6 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { ApiError } from '../http/api-error.ts';
-import type { Call } from '../http/calls.ts';
+import type { Call, PageCall } from '../http/calls.ts';
 import { checkOwnPage } from '../http/page-callers.ts';
 import type { Ctx } from '../runtime/context.ts';
 import type { BrowserSessions } from '../sessions/sessions.ts';
@@ -24,13 +24,24 @@ export type PageLogin = {
 };
 
 /**
+ * The request of the page and its answer, which can set and clear cookies.
+ *
+ * @throws {ApiError} not_found: over gRPC and gRPC-Web; nothing may seem done there
+ */
+export function pageOf({ page }: Call): PageCall {
+  if (!page) throw noLogin();
+  return page;
+}
+
+/**
  * The login that the cookies of a call name. Without one, in another browser, and over gRPC there is nothing.
  *
  * @throws {ApiError} not_found
  */
-export async function loginOfPage(ctx: Ctx, { page }: Call): Promise<PageLogin> {
-  const browser = page && browserIfAny(page.request);
-  if (!page || !browser) throw noLogin();
+export async function loginOfPage(ctx: Ctx, call: Call): Promise<PageLogin> {
+  const page = pageOf(call);
+  const browser = browserIfAny(page.request);
+  if (!browser) throw noLogin();
   const { db, environmentId } = ctx;
   const by = { environmentId, browserHash: browser.hash, now: ctx.now() };
   const id = await findUndecidedRequest(db, by);
