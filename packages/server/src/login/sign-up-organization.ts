@@ -48,10 +48,12 @@ export async function signUpOrganization(
       'SIGN_UP_NOT_ALLOWED',
       'people do not make organizations here with this address',
     );
+  // The application is not asked about what cannot be; who was quicker meanwhile is found when it is counted.
+  await countSignUp(ctx, login, user, 0);
   await askAboutOrganization(ctx, login, user, name);
   return await ctx.db.transaction(async (tx) => {
     const inside = { ...withDb(ctx, tx), actor: { kind: 'user', id: user.id } as const };
-    await countSignUp(inside, login, user);
+    await countSignUp(inside, login, user, 1);
     const made = await createOrganization(inside, {
       displayName: name,
       externalId: undefined,
@@ -75,22 +77,23 @@ export async function signUpOrganization(
   });
 }
 
-/** Counts inside of the transaction: parallel calls of one login come one after the other, and one of them makes it. */
-async function countSignUp(ctx: Ctx, login: LoginRequest, user: User): Promise<void> {
-  const ofLogin = { name: 'organization-sign-up-login', key: login.id, windowSeconds: DAY, max: 1 };
-  if (!(await countAgainst(ctx, ofLogin)).allowed)
+/**
+ * Whether the login and the person have one more organization left. With a cost of 1 it is counted, inside of the transaction:
+ * parallel calls of one login come one after the other, and one of them makes it.
+ */
+async function countSignUp(ctx: Ctx, login: LoginRequest, user: User, cost: 0 | 1): Promise<void> {
+  const ofLogin = { name: 'organization-sign-up-login', key: login.id, windowSeconds: DAY, cost };
+  const byLogin = await countAgainst(ctx, { ...ofLogin, max: cost });
+  if (!byLogin.allowed)
     throw new ApiError(
       'failed_precondition',
       'ORGANIZATION_MADE',
       'this login has made its organization already',
     );
-  const ofPerson = {
-    name: 'organization-sign-up-day',
-    key: user.id,
-    windowSeconds: DAY,
-    max: MOST_PER_DAY,
-  };
-  const { allowed, retryAfterSeconds } = await countAgainst(ctx, ofPerson);
+  const ofPerson = { name: 'organization-sign-up-day', key: user.id, windowSeconds: DAY, cost };
+  // Nothing is used up by asking: then there must be one below the limit.
+  const most = MOST_PER_DAY - 1 + cost;
+  const { allowed, retryAfterSeconds } = await countAgainst(ctx, { ...ofPerson, max: most });
   if (allowed) return;
   throw new ApiError('resource_exhausted', 'TOO_MANY_ORGANIZATIONS', 'too many organizations', {
     retryAfter: retryAfterSeconds,
