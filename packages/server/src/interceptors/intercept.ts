@@ -31,9 +31,9 @@ const LONGEST_MESSAGE = 300;
 const remembered = rowCache<readonly Interceptor[]>('interceptors');
 
 /**
- * Asks the interceptors of a trigger, one after the other, oldest first; the first refusal ends it. Without any this costs nothing
- * but a look into memory; neither does an occasion that is none. Each is given its own time; a call that fails counts as its failure policy says. Never call it inside of
- * a transaction: it waits for somebody else's server.
+ * Asks the interceptors of a trigger, one after the other, oldest first; the first refusal ends it. Without any this costs a look
+ * into memory, and nobody is asked about an occasion that is none. Each is given its own time; a call that fails counts as its
+ * failure policy says. Never call it inside of a transaction: it waits for somebody else's server.
  */
 export async function intercept(
   ctx: Ctx,
@@ -61,19 +61,15 @@ async function one(ctx: Ctx, interceptor: Interceptor, about: Occasion): Promise
   const began = ctx.now();
   const asked = await askInterceptor(ctx, interceptor, payloadOf(ctx, interceptor, about));
   const failure = failureOf(asked);
-  const decision = failure
-    ? interceptor.failOpen
-      ? 'ALLOW'
-      : 'DENY'
-    : asked.kind === 'answered' && asked.answer['decision'] === 'ALLOW'
-      ? 'ALLOW'
-      : 'DENY';
+  const said = asked.kind === 'answered' && !failure ? asked.answer : undefined;
+  const allowed = said ? said['decision'] === 'ALLOW' : interceptor.failOpen;
+  const decision = allowed ? 'ALLOW' : 'DENY';
   ctx.metrics.count('gatewarden_interceptor_calls_total', {
     outcome: failure ? 'failed' : decision.toLowerCase(),
   });
   await note(ctx, interceptor, about, { began, decision, failure });
-  if (decision === 'DENY') return { kind: 'deny', message: failure ? undefined : messageOf(asked) };
-  const response = asked.kind === 'answered' && !failure ? asked.answer['response'] : undefined;
+  if (!allowed) return { kind: 'deny', message: messageOf(said) };
+  const response = said?.['response'];
   return { kind: 'allow', responses: isMembers(response) ? [response] : [] };
 }
 
@@ -86,8 +82,8 @@ function failureOf(asked: Asked): Failed | undefined {
   return first && { reason: 'malformed', detail: `${first.field} ${first.description}` };
 }
 
-function messageOf(asked: Asked): string | undefined {
-  const error = asked.kind === 'answered' ? asked.answer['error'] : undefined;
+function messageOf(said: JsonMembers | undefined): string | undefined {
+  const error = said?.['error'];
   const message = isMembers(error) ? error['message'] : undefined;
   if (typeof message !== 'string') return undefined;
   const printable = message.replaceAll(/[\p{Cc}\s]+/gu, ' ').trim();
